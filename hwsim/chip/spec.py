@@ -1,0 +1,42 @@
+"""What a chip is: tiles in groups, groups in clusters on a mesh; and the whole architecture."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hwsim.device.spec import Device
+from hwsim.spec import Spec
+from hwsim.tile.spec import Precision, TileSpec
+
+
+class ChipSpec(Spec):
+    """Tiles share registers in a group (ISAAC: IMA), a buffer and a router in a cluster."""
+
+    tiles_per_group: Annotated[int, Field(ge=1)]
+    groups_per_cluster: Annotated[int, Field(ge=1)]
+    max_clusters: Annotated[int, Field(ge=1)] | None = None  # None: as many as the network needs
+    shift_adds_per_group: Annotated[int, Field(ge=1)]
+    input_register_bytes: Annotated[int, Field(ge=1)]  # per group
+    output_register_bytes: Annotated[int, Field(ge=1)]  # per group
+    buffer_bytes: Annotated[int, Field(ge=1)]  # per cluster
+    bus_bits: Annotated[int, Field(ge=1)]  # buffer to groups, bits per beat
+    clusters_per_router: Annotated[int, Field(ge=1)] = 1
+    flit_bits: Annotated[int, Field(ge=1)] = 32
+
+    @property
+    def tiles_per_cluster(self) -> int:
+        """Arrays that share one buffer and router."""
+        return self.tiles_per_group * self.groups_per_cluster
+
+
+class Arch(Spec):
+    """Everything the mapper, the simulator and the cost model read about the hardware."""
+
+    name: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    source: Annotated[str, Field(min_length=1)]
+    device: Device
+    tile: TileSpec
+    chip: ChipSpec
+    precision: Precision = Precision()
+    technology: Annotated[str, Field(min_length=1)]  # a name in hwsim/cost/technology

@@ -1,0 +1,86 @@
+"""What one tile is: an array of cells with its drivers, converters and shift-add."""
+
+from enum import Enum
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from hwsim.peripherals.spec import Adc
+from hwsim.spec import Spec
+from hwsim.units import Bit, Hertz, Volt
+
+
+class Encoding(Enum):
+    """How a signed weight W of Bw bits is held by unsigned cell levels."""
+
+    DIFFERENTIAL = "differential"  # W = P - N on a pair of columns
+    OFFSET = "offset"  # W + 2^(Bw-1), corrected digitally by the sum of the inputs
+    TWOS_COMPLEMENT = "twos_complement"  # the sign bit in a slice of its own, weighing -2^(Bw-1)
+
+
+class Subtraction(Enum):
+    """Where the two columns of a differential pair are subtracted."""
+
+    ANALOG = "analog"  # in the array, before one signed conversion
+    DIGITAL = "digital"  # after two unsigned conversions
+
+
+class Averaging(Enum):
+    """Where the k copies of a weight are averaged."""
+
+    ANALOG = "analog"  # their currents share one bit line, its range k times as wide: one conversion
+    DIGITAL = "digital"  # every copy is converted; the codes are summed
+
+
+class TileSpec(Spec):
+    """One array and its periphery: what the mapper fills."""
+
+    rows: Annotated[int, Field(ge=1, le=4096)]
+    cols: Annotated[int, Field(ge=1, le=4096)]  # cell columns (bit lines), not weights
+    cell_bits: Annotated[Bit, Field(ge=1, le=4)]
+    dac_bits: Annotated[Bit, Field(ge=1, le=4)] = 1
+    encoding: Encoding
+    subtraction: Subtraction = Subtraction.DIGITAL
+    flipped_columns: bool = False  # OFFSET only: heavy columns are stored complemented (ISAAC)
+    averaging: Averaging = Averaging.ANALOG
+    adc: Adc
+    clock_Hz: Annotated[Hertz, Field(gt=0)]
+    read_cycles: Annotated[int, Field(ge=1)]  # clock cycles the word lines are driven per phase
+    read_voltage_V: Annotated[Volt, Field(gt=0, le=5)]
+    read_voltages_V: tuple[Annotated[Volt, Field(gt=0, le=5)], ...] = ()  # what drivers can make
+
+    @model_validator(mode="after")
+    def _options_fit_together(self) -> "TileSpec":
+        if self.flipped_columns and self.encoding is not Encoding.OFFSET:
+            raise ValueError("flipped_columns: needs encoding 'offset'")
+        if self.adc.columns_per_adc > self.cols:
+            raise ValueError(
+                f"adc.columns_per_adc: must be at most cols = {self.cols}, "
+                f"found {self.adc.columns_per_adc}"
+            )
+        if self.read_voltages_V and self.read_voltage_V not in self.read_voltages_V:
+            raise ValueError("read_voltage_V: must be one of read_voltages_V")
+        return self
+
+    @property
+    def pair_cols(self) -> int:
+        """Cell columns per weight slice: 2 for a differential pair, else 1."""
+        return 2 if self.encoding is Encoding.DIFFERENTIAL else 1
+
+
+class Knobs(Spec):
+    """What may be set per layer; None keeps the tile's own value."""
+
+    read_voltage_V: Annotated[Volt, Field(gt=0, le=5)] | None = None
+    redundancy: Annotated[int, Field(ge=1, le=8)] = 1
+    adc_bits: Annotated[Bit, Field(ge=1, le=16)] | None = None
+
+
+class Precision(Spec):
+    """Bits of one layer's integers."""
+
+    weight_bits: Annotated[Bit, Field(ge=2, le=8)] = 8
+    input_bits: Annotated[Bit, Field(ge=2, le=8)] = 8
+    input_signed: bool = False
+    # No weight equals -2^(Bw-1): a differential pair then needs one bit less.
+    narrow_weights: bool = True

@@ -1,0 +1,106 @@
+"""The network between import and execution: plain nodes, integers where they are known.
+
+Canonical operators (attributes in parentheses; axes count from 0, batch axis included):
+
+| op | inputs | meaning |
+|---|---|---|
+| conv (strides, pads, dilations, group) | x, weight[, bias] | 1-D or 2-D; pads = begins then ends; weight (out, in/group, *kernel) |
+| linear | x, weight[, bias] | x @ weight + bias over the last axis; weight (K, N) |
+| matmul | a, b | both are activations: a digital product |
+| relu, sigmoid, tanh, hard_swish, leaky_relu (alpha), prelu, clip (min, max), softmax (axis) | x[, slope] | |
+| add, sub, mul, div | a, b | broadcasting; either may be a constant |
+| concat (axis) | ... | |
+| max_pool, average_pool (kernel, strides, pads, dilations, ceil, count_include_pad) | x | |
+| mean (axes, keepdims) | x | GlobalAveragePool and ReduceMean |
+| pad (pads, value) | x | pads = begins then ends over all axes |
+| reshape (shape), transpose (perm), slice (starts, ends, axes, steps), squeeze/unsqueeze/flatten -> reshape | x | 0 or -1 as in ONNX; shape[0] is the batch |
+
+A tensor is described by its shape with -1 for the batch.  Constants of a network whose file
+holds no data (shapes only) are absent from `constants` but present in `shapes`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LINEAR_OPS = frozenset({"conv", "linear"})
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator with one output, which also names it in messages and tables."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    output: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class QuantParams:
+    """real = scale * (code - zero_point); codes are clipped to [low, high]."""
+
+    scale: float
+    zero_point: int
+    bits: int
+    signed: bool
+
+    @property
+    def low(self) -> int:
+        """Smallest code."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """Largest code."""
+        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+
+
+@dataclass(frozen=True)
+class LayerIntegers:
+    """The integers of one conv or linear node.
+
+    weight: the node's own layout, int32, values of `weight_bits` signed bits;
+    weight_scale: (out,) float64, one per output channel;
+    bias: (out,) int64 in units of input scale * weight_scale (zero point not folded in).
+    """
+
+    weight: NDArray[np.int32]
+    weight_scale: NDArray[np.float64]
+    weight_bits: int
+    bias: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A directed acyclic graph in execution order."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    constants: Mapping[str, NDArray[Any]]
+
+    def linear_nodes(self) -> tuple[Node, ...]:
+        """The nodes that go onto arrays, in execution order."""
+        return tuple(node for node in self.nodes if node.op in LINEAR_OPS)
+
+
+@dataclass(frozen=True)
+class QuantizedNetwork:
+    """A network with integers: post-training quantised, or imported as int8.
+
+    tensors: parameters of every activation tensor that is held as codes; a tensor that is
+    absent is held as float32 (network outputs, and what lies between them and the last
+    linear layer).
+    layers: by node name, for every conv and linear node.
+    """
+
+    network: Network
+    tensors: Mapping[str, QuantParams]
+    layers: Mapping[str, LayerIntegers]
