@@ -1,0 +1,44 @@
+# The two commands of the README are `make demo` and `make test`; both start with `make setup`.
+
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+
+# Debian packages that tests need (programs, not Python packages).  None today.
+SYSTEM_PACKAGES :=
+
+# Tests that also run with Numba's compiler off: the kernels as plain Python (coverage, debugging).
+INTERPRETED := tests/tile tests/device tests/peripherals
+
+.PHONY: setup demo test lint types clean
+
+setup: $(STAMP)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "make: $(PYTHON) must be Python 3.11 or newer (set PYTHON=...)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	  || .ci/system-packages python3-venv
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): pyproject.toml | $(VENV)/bin/python
+	@.ci/system-packages $(SYSTEM_PACKAGES)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: setup
+	$(VENV)/bin/hwsim demo --out out/demo
+
+test: setup
+	NUMBA_DISABLE_JIT=1 $(VENV)/bin/python -m pytest -m "not slow" $(wildcard $(INTERPRETED))
+	$(VENV)/bin/python -m pytest
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: setup
+	$(VENV)/bin/mypy
+
+clean:
+	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
