@@ -81,7 +81,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path}: cannot be read as text: {error}") from None
     try:
         # _Loader derives from SafeLoader: tags that would build objects are refused.
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506
+        content = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: {_yaml_problem(error)}") from None
     except RecursionError:
@@ -111,15 +111,18 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def read_extended(path: Path, presets: Mapping[str, Path]) -> dict[str, Any]:
-    """The mapping of a YAML file with its chain of `extends: NAME` resolved.
+def extends_chain(
+    path: Path, presets: Mapping[str, Path]
+) -> tuple[tuple[Path, dict[str, Any]], ...]:
+    """The files that `extends: NAME` links, the farthest ancestor first, each with its content.
 
-    `NAME` is a preset's name or a path relative to the file that names it.
+    `NAME` is a preset's name or a path relative to the file that names it; the key itself is
+    taken out of the contents.
 
     Raises:
         SpecError: a file of the chain is bad, or the chain is circular.
     """
-    chain: list[dict[str, Any]] = []
+    chain: list[tuple[Path, dict[str, Any]]] = []
     seen: list[Path] = []
     current: Path | None = path
     while current is not None:
@@ -128,10 +131,19 @@ def read_extended(path: Path, presets: Mapping[str, Path]) -> dict[str, Any]:
         seen.append(current.resolve())
         content = read_yaml(current)
         parent = content.pop("extends", None)
-        chain.append(content)
+        chain.append((current, content))
         current = _parent(current, parent, presets)
+    return tuple(reversed(chain))
+
+
+def read_extended(path: Path, presets: Mapping[str, Path]) -> dict[str, Any]:
+    """The mapping of a YAML file with its chain of `extends: NAME` resolved.
+
+    Raises:
+        SpecError: a file of the chain is bad, or the chain is circular.
+    """
     merged: dict[str, Any] = {}
-    for content in reversed(chain):
+    for _, content in extends_chain(path, presets):
         merged = merge(merged, content)
     return merged
 

@@ -22,6 +22,11 @@ class ChipSpec(Spec):
     bus_bits: Annotated[int, Field(ge=1)]  # buffer to groups, bits per beat
     clusters_per_router: Annotated[int, Field(ge=1)] = 1
     flit_bits: Annotated[int, Field(ge=1)] = 32
+    cluster_register_bytes: Annotated[int, Field(ge=0)] = 0  # results before the buffer
+    activation_units_per_cluster: Annotated[int, Field(ge=0)] = 1
+    shift_adds_per_cluster: Annotated[int, Field(ge=0)] = 1  # partial sums and tensor additions
+    pool_units_per_cluster: Annotated[int, Field(ge=0)] = 1
+    offchip_links: Annotated[int, Field(ge=0)] = 0  # per chip
 
     @property
     def tiles_per_cluster(self) -> int:
