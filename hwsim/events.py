@@ -21,8 +21,9 @@ class EventCounts:
     shift_adds: float = 0  # codes folded into an accumulator
     partial_adds: float = 0  # partial sums of row blocks and copies added
     requantizations: float = 0
-    register_read_bits: float = 0  # input and output registers of a group
-    register_write_bits: float = 0
+    input_register_bits: float = 0  # bits written to plus bits read from a group's registers
+    output_register_bits: float = 0
+    cluster_register_bits: float = 0  # the same for results on their way to the buffer
     buffer_read_bits: float = 0  # cluster buffer
     buffer_write_bits: float = 0
     bus_bits: float = 0  # buffer <-> groups
