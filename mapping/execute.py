@@ -1,0 +1,356 @@
+"""Running a network, image chunk by image chunk, on a backend that multiplies.
+
+The walker here does everything digital: im2col, bias and zero-point correction,
+requantisation, activations, pooling, additions.  The backend does one thing: integer
+products of input codes with a layer's weights (ideal here, modelled tiles elsewhere).
+Results do not depend on the chunk or on the number of threads.
+"""
+
+import itertools
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim._jit import threads
+from hwsim.errors import DataError, NetworkError
+from hwsim.peripherals.requantizer import Requantizer, real_multiplier
+from mapping.coded_operators import digital_evaluation
+from mapping.codes import decode, encode
+from mapping.lower import im2col, matrix_shape, mvms_per_image, output_shape, weight_matrix
+from mapping.network import LINEAR_OPS, Network, Node, QuantizedNetwork, QuantParams
+from mapping.operators import OPERATORS, grouped_product
+
+Array = NDArray[Any]
+Observe = Callable[[str, Array], None]
+
+#: Working memory of all threads together, and of one: more only leaves the caches.
+TOTAL_BYTES = 512 << 20
+CHUNK_BYTES = 24 << 20
+MAX_CHUNK = 256
+#: Bytes per element of input vectors (codes and the backend's own form of them) and results.
+VECTOR_BYTES = 8
+RESULT_BYTES = 24
+
+
+class LayerKernel(Protocol):
+    """The products of one layer."""
+
+    def __call__(self, codes: NDArray[np.int16], first_vector: int) -> NDArray[np.int64]:
+        """acc[v, g, n] = sum_k W[g, k, n] * codes[v, g, k].
+
+        Args:
+            codes: (vectors, groups, K), raw codes, signed or unsigned.
+            first_vector: index of the first vector in the whole run (image index times
+                vectors per image): it addresses the randomness of backends that have any.
+        Returns:
+            (vectors, groups, N).
+        """
+
+
+class Backend(Protocol):
+    """What multiplies: asked once per conv or linear node, before the first image."""
+
+    def layer(self, name: str) -> LayerKernel:
+        """The products of node `name`; called from several threads at once."""
+
+
+@final
+@dataclass(frozen=True)
+class IdealBackend:
+    """Exact integer products, by floating-point BLAS where it cannot round."""
+
+    network: QuantizedNetwork
+
+    def layer(self, name: str) -> LayerKernel:
+        """The exact products of node `name`.
+
+        Raises:
+            NetworkError: the sums could leave the integers that float64 holds.
+        """
+        node = _node(self.network.network, name)
+        matrices = weight_matrix(node, self.network.layers[name].weight)
+        source = self.network.tensors[node.inputs[0]]
+        largest = max(-source.low, source.high)
+        bound = int(np.abs(matrices).sum(axis=1, dtype=np.int64).max(initial=0)) * largest
+        if bound >= 1 << 53:
+            raise NetworkError(f"node {name!r}: sums up to {bound} exceed exact float64")
+        # No partial sum can exceed the bound, so any order of addition is exact.
+        kind = np.float32 if bound < 1 << 24 else np.float64
+        return IdealLayer(matrices.astype(kind))
+
+
+@final
+@dataclass(frozen=True)
+class IdealLayer:
+    """matrices: (groups, K, N), float32 or float64 integers."""
+
+    matrices: Array
+
+    def __call__(self, codes: NDArray[np.int16], first_vector: int) -> NDArray[np.int64]:
+        """Exact products; `first_vector` is of no consequence."""
+        groups, rows, cols = self.matrices.shape
+        out = np.empty((codes.shape[0], groups, cols), dtype=np.int64)
+        block = max(1, (1 << 18) // (groups * max(rows, cols)))  # 1 MiB: stays in the cache
+        for start in range(0, codes.shape[0], block):
+            part = codes[start : start + block].astype(self.matrices.dtype)
+            out[start : start + block] = grouped_product(part, self.matrices)
+        return out
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node, ready to run.
+
+    arrays: names of its inputs that come from other steps or constants;
+    evaluate(arrays, first image) gives the node's output.
+    """
+
+    node: Node
+    arrays: tuple[str, ...]
+    evaluate: Callable[[Sequence[Array], int], Array]
+
+
+def float_steps(network: Network) -> tuple[Step, ...]:
+    """Every node in float32."""
+    return tuple(Step(node, node.inputs, _float_evaluation(node)) for node in network.nodes)
+
+
+def _float_evaluation(node: Node) -> Callable[[Sequence[Array], int], Array]:
+    if node.op not in OPERATORS:
+        raise NetworkError(f"node {node.name!r}: operator {node.op!r} cannot be executed")
+    operator = OPERATORS[node.op]
+    return lambda arrays, _first: operator(node, arrays)
+
+
+def coded_steps(network: QuantizedNetwork, backend: Backend) -> tuple[Step, ...]:
+    """Every node on codes: conv and linear by `backend`, the rest digitally.
+
+    Raises:
+        NetworkError: a conv or linear node has no integers.
+    """
+    steps = []
+    for node in network.network.nodes:
+        if node.op in LINEAR_OPS:
+            steps.append(_linear_step(network, node, backend))
+        else:
+            steps.append(_digital_step(network, node))
+    return tuple(steps)
+
+
+def _digital_step(network: QuantizedNetwork, node: Node) -> Step:
+    evaluate = digital_evaluation(node, network.tensors)
+    return Step(node, node.inputs, lambda arrays, _first: evaluate(arrays))
+
+
+def _linear_step(network: QuantizedNetwork, node: Node, backend: Backend) -> Step:
+    source = network.tensors.get(node.inputs[0])
+    integers = network.layers.get(node.name)
+    if source is None or integers is None:
+        raise NetworkError(
+            f"node {node.name!r}: expected quantised inputs and weights, found "
+            f"{'float inputs' if source is None else 'float weights'}"
+        )
+    layer = backend.layer(node.name)
+    shape = integers.weight.shape
+    finish = linear_finish(network, node)
+
+    def evaluate(arrays: Sequence[Array], first_image: int) -> Array:
+        out = output_shape(node, arrays[0].shape, shape)
+        vectors = im2col(arrays[0], node, source.zero_point, shape[2:])
+        first = first_image * mvms_per_image(node, out)
+        return finish(layer(vectors, first), out)
+
+    return Step(node, node.inputs[:1], evaluate)
+
+
+def linear_finish(
+    network: QuantizedNetwork, node: Node
+) -> Callable[[NDArray[np.int64], Sequence[int]], Array]:
+    """What follows the products: (acc (vectors, groups, N), output shape) -> output tensor."""
+    integers = network.layers[node.name]
+    source = network.tensors[node.inputs[0]]
+    output = network.tensors.get(node.output)
+    columns = weight_matrix(node, integers.weight).sum(axis=1, dtype=np.int64).reshape(-1)
+    offset = integers.bias.reshape(-1) - source.zero_point * columns
+    scale = np.broadcast_to(integers.weight_scale, offset.shape)
+
+    def arranged(acc: NDArray[np.int64], shape: Sequence[int]) -> NDArray[np.int64]:
+        images = shape[0] if node.op == "conv" else math.prod(shape[:-1])
+        return acc.reshape(images, -1, offset.size)
+
+    if output is None:
+        real = source.scale * scale.astype(np.float64)
+
+        def as_reals(acc: NDArray[np.int64], shape: Sequence[int]) -> Array:
+            reals = ((arranged(acc, shape) + offset) * real).astype(np.float32)
+            return np.ascontiguousarray(reals.transpose(0, 2, 1)).reshape(tuple(shape))
+
+        return as_reals
+    multiplier = real_multiplier(source.scale, scale, output.scale)
+    built = Requantizer.build(multiplier, output.zero_point, output.low, output.high, offset)
+    return lambda acc, shape: built.codes(arranged(acc, shape)).reshape(tuple(shape))
+
+
+@final
+@dataclass(frozen=True)
+class Program:
+    """Steps over one input and one output; each tensor lives until its last reader."""
+
+    network: Network
+    steps: tuple[Step, ...]
+    tensors: Mapping[str, QuantParams]
+
+    def run(self, images: NDArray[np.float32], first: int, observe: Observe | None = None) -> Array:
+        """The float32 output of a chunk of images whose first one has the index `first`.
+
+        `observe(name, array)` is shown every tensor as it is made.
+        """
+        name, wanted = self.network.inputs[0], self.network.outputs[0]
+        source = self.tensors.get(name)
+        values: dict[str, Array] = {name: images if source is None else encode(images, source)}
+        if observe is not None:
+            observe(name, values[name])
+        last = self._last_readers()
+        for index, step in enumerate(self.steps):
+            arrays = [values[n] if n in values else self.network.constants[n] for n in step.arrays]
+            values[step.node.output] = step.evaluate(arrays, first)
+            if observe is not None:
+                observe(step.node.output, values[step.node.output])
+            for used in step.arrays:
+                if last.get(used) == index and used != wanted:
+                    values.pop(used, None)
+        result, params = values[wanted], self.tensors.get(wanted)
+        return result if params is None else decode(result, params)
+
+    def _last_readers(self) -> dict[str, int]:
+        return {name: i for i, step in enumerate(self.steps) for name in step.arrays}
+
+
+def chunk_size(network: Network, workers: int) -> int:
+    """Images per chunk: the largest layer's vectors and results fit a worker's memory."""
+    largest = 1
+    for node in network.nodes:
+        elements = math.prod(network.shapes[node.output][1:]) * RESULT_BYTES
+        if node.op in LINEAR_OPS:
+            weight = network.shapes[node.inputs[1]]
+            groups, rows, _ = matrix_shape(node, weight)
+            vectors = mvms_per_image(node, network.shapes[node.output])
+            elements += vectors * groups * rows * VECTOR_BYTES
+        largest = max(largest, elements)
+    room = min(CHUNK_BYTES, TOTAL_BYTES // max(1, workers))
+    return max(1, min(MAX_CHUNK, room // largest))
+
+
+def run(
+    network: QuantizedNetwork,
+    images: NDArray[np.float32],
+    backend: Backend,
+    *,
+    chunk: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> NDArray[np.float32]:
+    """The network's outputs for `images`, computed on `backend`.
+
+    Args:
+        images: (images, *input shape).
+        chunk: images at a time; None chooses by memory.  It does not change the result.
+        progress: called in this thread with the number of images done so far.
+    Returns:
+        (images, *output shape) float32.
+    Raises:
+        DataError: the images do not fit the network's input or are not finite.
+        NetworkError: the network has no integers, or not one input and one output.
+    """
+    program = Program(network.network, coded_steps(network, backend), network.tensors)
+    return _run(program, images, chunk, progress)
+
+
+def run_float(
+    network: Network,
+    images: NDArray[np.float32],
+    *,
+    chunk: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> NDArray[np.float32]:
+    """The network's outputs in float32; arguments as of `run`."""
+    return _run(Program(network, float_steps(network), {}), images, chunk, progress)
+
+
+def check_images(network: Network, images: Array) -> None:
+    """Refuse images that do not fit.
+
+    Raises:
+        DataError: another shape than the network's input, or no image.
+        NetworkError: the network has not one input and one output.
+    """
+    if len(network.inputs) != 1 or len(network.outputs) != 1:
+        raise NetworkError(
+            f"{network.name}: expected one input and one output, found "
+            f"{len(network.inputs)} and {len(network.outputs)}"
+        )
+    expected = tuple(network.shapes[network.inputs[0]][1:])
+    if images.shape[1:] != expected or images.ndim != len(expected) + 1 or not len(images):
+        wanted = ", ".join(["images", *map(str, expected)])
+        raise DataError(f"{network.name}: input: expected ({wanted}), found {images.shape}")
+
+
+def _run(
+    program: Program,
+    images: NDArray[np.float32],
+    chunk: int | None,
+    progress: Callable[[int], None] | None,
+) -> NDArray[np.float32]:
+    check_images(program.network, images)
+    workers = threads()
+    size = chunk or min(chunk_size(program.network, workers), -(-len(images) // workers))
+    done = 0
+    result: NDArray[np.float32] | None = None
+    for start, part in _in_order(program, images, size, workers):
+        if result is None:
+            result = np.empty((len(images), *part.shape[1:]), dtype=np.float32)
+        result[start : start + len(part)] = part
+        done += len(part)
+        if progress is not None:
+            progress(done)
+    if result is None:
+        raise AssertionError("check_images lets no empty set of images through")
+    return result
+
+
+def _in_order(
+    program: Program, images: NDArray[np.float32], size: int, workers: int
+) -> Iterator[tuple[int, Array]]:
+    """(first image, outputs) of each chunk; at most two chunks per worker are under way."""
+
+    def compute(start: int) -> Array:
+        part = np.ascontiguousarray(images[start : start + size], dtype=np.float32)
+        if not np.isfinite(part).all():
+            where = f"{program.network.name}: input: images {start} to {start + len(part) - 1}"
+            raise DataError(f"{where}: expected finite numbers, found nan or infinity")
+        return program.run(part, start)
+
+    starts = iter(range(0, len(images), size))
+    waiting: deque[tuple[int, Future[Array]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for start in itertools.islice(starts, 2 * workers):
+                waiting.append((start, pool.submit(compute, start)))
+            while waiting:
+                start, future = waiting.popleft()
+                yield start, future.result()
+                following = next(starts, None)
+                if following is not None:
+                    waiting.append((following, pool.submit(compute, following)))
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _node(network: Network, name: str) -> Node:
+    return next(node for node in network.nodes if node.name == name)
