@@ -1,0 +1,96 @@
+"""A design: the knobs of every layer, as YAML.
+
+    default: {redundancy: 1}
+    layers:
+      conv1: {read_voltage_V: 0.3, redundancy: 2}
+
+A layer keeps the default's value of every knob that it does not name.
+"""
+
+import difflib
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from hwsim.errors import MappingError
+from hwsim.spec import Spec, merge, read_yaml, validate
+from hwsim.tile.spec import Knobs, TileSpec
+
+
+class Design(Spec):
+    """Knobs for a whole network: `layers` where a layer is named, else `default`."""
+
+    default: Knobs = Knobs()
+    layers: dict[str, Knobs] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _layers_start_from_the_default(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        default, layers = content.get("default"), content.get("layers")
+        if not isinstance(default, dict) or not isinstance(layers, dict):
+            return content
+        full = {
+            name: merge(default, knobs) if isinstance(knobs, dict) else knobs
+            for name, knobs in layers.items()
+        }
+        return {**content, "layers": full}
+
+    def knobs(self, layer: str) -> Knobs:
+        """The knobs of one layer."""
+        return self.layers.get(layer, self.default)
+
+
+def load_design(path: Path) -> Design:
+    """The design of a YAML file.
+
+    Raises:
+        SpecError: one line that names file, key, and what was expected.
+    """
+    return validate(Design, read_yaml(path), str(path))
+
+
+def check_design(design: Design, layers: Iterable[str], tile: TileSpec, where: str) -> None:
+    """Refuse a design that names layers or voltages that do not exist.
+
+    Args:
+        layers: names of the network's layers.
+        where: the file that the message names.
+    Raises:
+        MappingError: an unknown layer, or a voltage that the drivers cannot make.
+    """
+    known = list(layers)
+    for name in design.layers:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise MappingError(
+                f"{where}: layers.{name}: expected a layer of the network, found {name!r}{hint}"
+            )
+    settings = {"default": design.default}
+    settings |= {f"layers.{name}": knobs for name, knobs in design.layers.items()}
+    for key, knobs in settings.items():
+        voltages, volt = tile.read_voltages_V, knobs.read_voltage_V
+        if volt is not None and voltages and volt not in voltages:
+            listed = ", ".join(str(v) for v in voltages)
+            raise MappingError(
+                f"{where}: {key}.read_voltage_V: expected one of {listed}, found {volt}"
+            )
+
+
+@lru_cache(maxsize=1024)
+def tile_with(tile: TileSpec, knobs: Knobs) -> TileSpec:
+    """The tile as the knobs set it (redundancy is a matter of the layer, not of the tile).
+
+    The voltage is taken as it is: `check_design` compares it with what the drivers can make.
+    """
+    changes: dict[str, Any] = {}
+    if knobs.adc_bits is not None:
+        changes["adc"] = tile.adc.replace(bits=knobs.adc_bits)
+    if knobs.read_voltage_V is not None:
+        changes["read_voltage_V"] = knobs.read_voltage_V
+    return tile.replace(**changes) if changes else tile
