@@ -88,9 +88,9 @@ IDX_DAMAGE: dict[str, tuple[Damage, str]] = {
         lambda folder: (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(idx(CLASSES[:5])),
         r"expected 7 labels, one for each image of t10k-images-idx3-ubyte, found 5",
     ),
-    "label 10": (
+    "label 11": (
         lambda folder: (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(idx(CLASSES + 10)),
-        r"expected labels from 0 and below 10, found 10",
+        r"expected labels from 0 and below 10, found 11",
     ),
     "no labels": (
         lambda folder: (folder / "t10k-labels-idx1-ubyte.gz").unlink(),
