@@ -1,0 +1,70 @@
+"""Energy: a pure function of event counts, architecture and technology."""
+
+from collections.abc import Mapping
+
+from hwsim.chip.spec import Arch
+from hwsim.cost.components import Component
+from hwsim.cost.technology import Technology
+from hwsim.events import EventCounts
+from hwsim.tile.spec import Knobs, TileSpec
+
+
+def unit_pulse_s(tile: TileSpec) -> float:
+    """Length of a unit pulse: the highest digit of the DAC drives a row all through a read."""
+    return tile.read_cycles / tile.clock_Hz / ((1 << tile.dac_bits) - 1)
+
+
+def array_energy_J(events: EventCounts, arch: Arch, read_voltage_V: float) -> float:
+    """Energy of the cells: V^2 * t_pulse * sum of G over all cells and unit pulses.
+
+    G = G_min + level * (G_max - G_min) / max_level; a fluctuation with mean zero adds nothing.
+    """
+    device, tile = arch.device, arch.tile
+    step_S = (device.conductance_max_S - device.conductance_min_S) / ((1 << tile.cell_bits) - 1)
+    siemens = device.conductance_min_S * events.cell_pulses + step_S * events.level_pulses
+    return read_voltage_V**2 * unit_pulse_s(tile) * siemens
+
+
+def energy(
+    events: EventCounts, arch: Arch, technology: Technology, knobs: Knobs | None = None
+) -> dict[Component, float]:
+    """Dynamic energy of the events by component, in joules; the static part is `leakage`.
+
+    Every unit pulse of a row is charged as one swing of the row: for digits above one, driven
+    as one long pulse, that is an upper bound.
+    """
+    knobs = knobs or Knobs()
+    voltage_V = knobs.read_voltage_V or arch.tile.read_voltage_V
+    pulse_J = technology.driver.pulse_J(arch.tile.cols, voltage_V)
+    conversion_J = technology.adc.conversion_J(knobs.adc_bits or arch.tile.adc.bits)
+    by_component = {
+        Component.ARRAY: array_energy_J(events, arch, voltage_V),
+        Component.DRIVER: events.row_pulses * pulse_J * (1 - technology.driver.static_share.value),
+        Component.ADC: events.conversions * conversion_J * (1 - technology.adc.static_share.value),
+    }
+    return by_component | _blocks_J(events, technology)
+
+
+def _blocks_J(events: EventCounts, technology: Technology) -> dict[Component, float]:
+    """Components whose events all cost the same."""
+    t, e = technology, events
+    priced = {
+        Component.SAMPLE_HOLD: (t.sample_hold, e.samples),
+        Component.SHIFT_ADD: (t.shift_add, e.shift_adds),
+        Component.INPUT_REGISTER: (t.input_register, e.input_register_bits),
+        Component.OUTPUT_REGISTER: (t.output_register, e.output_register_bits),
+        Component.CLUSTER_REGISTER: (t.cluster_register, e.cluster_register_bits),
+        Component.BUFFER: (t.buffer, e.buffer_read_bits + e.buffer_write_bits),
+        Component.BUS: (t.bus, e.bus_bits),
+        Component.ROUTER: (t.router, e.hop_bits),
+        Component.ACTIVATION: (t.activation, e.activation_ops),
+        Component.POOLING: (t.pooling, e.pool_ops),
+        Component.ELEMENTWISE: (t.adder, e.elementwise_ops + e.partial_adds),
+        Component.REQUANTIZER: (t.requantizer, e.requantizations),
+    }
+    return {name: block.dynamic_J * count for name, (block, count) in priced.items()}
+
+
+def total_J(by_component: Mapping[Component, float]) -> float:
+    """Sum over components, in the order of their declaration (the same bits every time)."""
+    return sum(by_component.get(component, 0.0) for component in Component)
