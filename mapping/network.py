@@ -13,7 +13,12 @@ Canonical operators (attributes in parentheses; axes count from 0, batch axis in
 | max_pool, average_pool (kernel, strides, pads, dilations, ceil, count_include_pad) | x | |
 | mean (axes, keepdims) | x | GlobalAveragePool and ReduceMean |
 | pad (pads, value) | x | pads = begins then ends over all axes |
-| reshape (shape), transpose (perm), slice (starts, ends, axes, steps), squeeze/unsqueeze/flatten -> reshape | x | 0 or -1 as in ONNX; shape[0] is the batch |
+| reshape (shape), transpose (perm), slice (starts, ends, axes, steps), squeeze/unsqueeze/flatten -> reshape | x | shape is the whole output shape, -1 for the batch; steps above 0 |
+| quantize | x | the same values, held as the output's codes (int8 files only: where codes change their parameters, or a tensor is read both as float and as codes) |
+
+clip bounds are floats and may be infinite; pad's value is real (not a code).  A constant operand of an
+element-wise node is in `constants` as real values also in an int8 network, where `tensors` may
+hold the parameters it had as codes.
 
 A tensor is described by its shape with -1 for the batch.  Constants of a network whose file
 holds no data (shapes only) are absent from `constants` but present in `shapes`.
