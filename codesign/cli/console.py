@@ -1,0 +1,102 @@
+"""What every verb shares: its options, JSON on standard output, progress on standard error."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Seeds are 64-bit words.
+MAX_SEED = (1 << 64) - 1
+
+
+@dataclass
+class Settings:
+    """What holds for one call of the command line."""
+
+    debug: bool = False
+
+
+def _set_debug(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value:
+        context.find_object(Settings).debug = True  # type: ignore[union-attr]
+
+
+def common_options(function: F) -> F:
+    """--json, --seed and --debug, the same for every verb."""
+    for option in (
+        click.option(
+            "--debug",
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_set_debug,
+            help="Show a traceback with an error.",
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(0, MAX_SEED),
+            default=0,
+            show_default=True,
+            help="Addresses every random draw; a verb that draws nothing ignores it.",
+        ),
+        click.option(
+            "--json", "as_json", is_flag=True, help="One JSON document on standard output."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def arch_option(function: F) -> F:
+    """--arch, the same wherever hardware is chosen."""
+    return click.option(
+        "--arch",
+        "arch_name",
+        metavar="ARCH",
+        default="emt",
+        show_default=True,
+        help="Preset (see `hwsim arch list`) or YAML file.",
+    )(function)
+
+
+def emit(document: Any) -> None:
+    """Write the one JSON document of a call."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def note(message: str) -> None:
+    """Say something that is not the result."""
+    click.echo(f"hwsim: {message}", err=True)
+
+
+@contextmanager
+def progress_bar(unit: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error, if that is a terminal.
+
+    Yields:
+        (stage, done so far, of how many); a new stage starts a new bar.
+    """
+    from tqdm import tqdm  # noqa: PLC0415 - keeps `hwsim --help` quick
+
+    bars: dict[str, tqdm[Any]] = {}
+
+    def advance(stage: str, done: int, total: int) -> None:
+        if stage not in bars:
+            _close(bars)
+            bars[stage] = tqdm(desc=stage, total=total, unit=unit, disable=None, leave=False)
+        bars[stage].update(done - bars[stage].n)
+
+    try:
+        yield advance
+    finally:
+        _close(bars)
+
+
+def _close(bars: dict[str, Any]) -> None:
+    for bar in bars.values():
+        bar.close()
