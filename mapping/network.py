@@ -2,23 +2,28 @@
 
 Canonical operators (attributes in parentheses; axes count from 0, batch axis included):
 
-| op | inputs | meaning |
-|---|---|---|
-| conv (strides, pads, dilations, group) | x, weight[, bias] | 1-D or 2-D; pads = begins then ends; weight (out, in/group, *kernel) |
-| linear | x, weight[, bias] | x @ weight + bias over the last axis; weight (K, N) |
-| matmul | a, b | both are activations: a digital product |
-| relu, sigmoid, tanh, hard_swish, leaky_relu (alpha), prelu, clip (min, max), softmax (axis) | x[, slope] | |
-| add, sub, mul, div | a, b | broadcasting; either may be a constant |
-| concat (axis) | ... | |
-| max_pool, average_pool (kernel, strides, pads, dilations, ceil, count_include_pad) | x | |
-| mean (axes, keepdims) | x | GlobalAveragePool and ReduceMean |
-| pad (pads, value) | x | pads = begins then ends over all axes |
-| reshape (shape), transpose (perm), slice (starts, ends, axes, steps), squeeze/unsqueeze/flatten -> reshape | x | shape is the whole output shape, -1 for the batch; steps above 0 |
-| quantize | x | the same values, held as the output's codes (int8 files only: where codes change their parameters, or a tensor is read both as float and as codes) |
+- conv (strides, pads, dilations, group): x, weight[, bias]; 1-D or 2-D; pads are begins
+  then ends; weight (out, in/group, *kernel).
+- linear: x, weight[, bias]; x @ weight + bias over the last axis; weight (K, N).
+- matmul: a, b; both are activations: a digital product.
+- relu, sigmoid, tanh, hard_swish, leaky_relu (alpha), clip (min, max; floats, may be
+  infinite), softmax (axis): x.
+- prelu: x, slope.
+- add, sub, mul, div: a, b with broadcasting; either may be a constant.
+- concat (axis): any number of activations.
+- max_pool, average_pool (kernel, strides, pads, dilations, ceil, count_include_pad): x;
+  with ceil, a window that would start in the padding behind is left out.
+- mean (axes, keepdims): x; GlobalAveragePool and ReduceMean.
+- pad (pads, value): x; pads are begins then ends over all axes; value is real, not a code.
+- reshape (shape): x; shape is the whole output shape, -1 for the batch (also flatten,
+  squeeze and unsqueeze).
+- transpose (perm): x; perm[0] is 0.
+- slice (starts, ends, axes, steps): x; steps above 0.
+- quantize: x; the same values held as the output's codes.  In int8 networks only, where
+  codes change their parameters, or a tensor is read as float and as codes.
 
-clip bounds are floats and may be infinite; pad's value is real (not a code).  A constant operand of an
-element-wise node is in `constants` as real values also in an int8 network, where `tensors` may
-hold the parameters it had as codes.
+A constant operand of an element-wise node is in `constants` as real values, also in an int8
+network, where `tensors` may hold the parameters that it had as codes.
 
 A tensor is described by its shape with -1 for the batch.  Constants of a network whose file
 holds no data (shapes only) are absent from `constants` but present in `shapes`.
