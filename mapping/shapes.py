@@ -23,6 +23,8 @@ from mapping.lower import matrix_shape, mvms_per_image, output_shape
 from mapping.network import Network, Node, QuantizedNetwork
 
 Count = Annotated[int, Field(ge=1)]
+MAX_LAYERS = 100_000
+MAX_DEPTH = 8  # blocks within blocks; a YAML alias can make them endless
 
 
 class LayerShape(Spec):
@@ -83,16 +85,19 @@ def load_shapes(path: Path) -> tuple[str, list[LayerShape]]:
         SpecError: the file is not as the module states, or a name stands twice.
     """
     top = validate(_Sequence, read_yaml(path), str(path))
-    layers = list(_expand(top, f"{path}: layers", ""))
-    seen: set[str] = set()
-    for layer in layers:
-        if layer.name in seen:
+    layers: dict[str, LayerShape] = {}
+    for layer in _expand(top, f"{path}: layers", ""):
+        if layer.name in layers:
             raise SpecError(f"{path}: layers: expected each name once, found {layer.name!r} twice")
-        seen.add(layer.name)
-    return top.name or path.stem, layers
+        if len(layers) == MAX_LAYERS:
+            raise SpecError(f"{path}: layers: expected at most {MAX_LAYERS} layers, found more")
+        layers[layer.name] = layer
+    return top.name or path.stem, list(layers.values())
 
 
-def _expand(sequence: _Sequence, where: str, prefix: str) -> Iterator[LayerShape]:
+def _expand(sequence: _Sequence, where: str, prefix: str, depth: int = 1) -> Iterator[LayerShape]:
+    if depth > MAX_DEPTH:
+        raise SpecError(f"{where}: expected at most {MAX_DEPTH} nested blocks, found more")
     entries: list[_Entry | _Sequence] = []
     for i, entry in enumerate(sequence.layers):
         if "layers" in entry:
@@ -104,7 +109,7 @@ def _expand(sequence: _Sequence, where: str, prefix: str) -> Iterator[LayerShape
             name = f"{prefix}{item.name}" + (f".{number}" if item.repeat > 1 else "")
             if isinstance(item, _Sequence):
                 inner = f"{name}." if item.name else prefix
-                yield from _expand(item, f"{where}[{i}].layers", inner)
+                yield from _expand(item, f"{where}[{i}].layers", inner, depth + 1)
             else:
                 yield item.shape(name)
 

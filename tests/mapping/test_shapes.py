@@ -6,6 +6,7 @@ import pytest
 from hwsim.errors import NetworkError, SpecError
 from hwsim.tile.spec import Precision
 from mapping.network import LayerIntegers, Network, Node, QuantizedNetwork, QuantParams
+from mapping.onnx_import import import_network
 from mapping.shapes import LayerShape, layer_shapes, load_shapes
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -127,6 +128,22 @@ def test_the_transformer_has_the_published_number_of_weights() -> None:
     assert on_arrays + 32000 * 4096 == pytest.approx(6.7e9, rel=0.01)
 
 
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "name", ["lenet-fmnist", "resnet8-cifar10", "resnet14-cifar10", "resnet20-cifar10"]
+)
+def test_shapes_of_a_trained_network_are_those_of_its_table(data_dir: Path, name: str) -> None:
+    """The table in each network's README was written from the training code, not from us."""
+    folder = data_dir / "networks" / name
+    lines = (folder / "README.md").read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+    table = [row for row in cells if row[0].isdigit() and row[1] in ("Conv", "Gemm")]
+    expected = [(int(row[5]), int(row[6]), int(row[8].replace(",", ""))) for row in table]
+    found = layer_shapes(import_network(folder / "model.onnx", weights=False).network)
+    assert len(found) > 0
+    assert [(layer.rows, layer.cols, layer.macs) for layer in found] == expected
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -140,6 +157,8 @@ def test_the_transformer_has_the_published_number_of_weights() -> None:
         ("layers: [{name: a, row: 1, cols: 1}]", r"layers\[0\]: .*row"),
         ("layers: [{name: b, layers: [{rows: 1, cols: 1}]}]", r"layers\[0\].layers\[0\]: name"),
         ("layers: [{name: a, rows: 1, cols: 1}, {name: a, rows: 1, cols: 1}]", "found 'a' twice"),
+        ("layers: [{name: a, rows: 1, cols: 1, repeat: 9999999}]", "at most 100000 layers"),
+        ("layers: &a [{name: b, layers: *a}]", "at most 8 nested blocks"),
     ],
 )
 def test_a_mistake_in_the_file_is_one_line_with_its_place(
