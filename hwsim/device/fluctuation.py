@@ -30,7 +30,8 @@ def level_step(device: Device, cell_bits: int) -> float:
 
 def level_conductance(device: Device, cell_bits: int) -> FloatArray:
     """(2^c,) conductance of each level, in S."""
-    return device.conductance_min_S + level_step(device, cell_bits) * np.arange(1 << cell_bits)
+    levels = np.arange(1 << cell_bits, dtype=np.float64)
+    return device.conductance_min_S + level_step(device, cell_bits) * levels
 
 
 def fluctuation_amplitude(device: Device, cell_bits: int) -> FloatArray:

@@ -28,7 +28,9 @@ class Subtraction(Enum):
 class Averaging(Enum):
     """Where the k copies of a weight are averaged."""
 
-    ANALOG = "analog"  # their currents share one bit line, its range k times as wide: one conversion
+    ANALOG = (
+        "analog"  # their currents share one bit line, its range k times as wide: one conversion
+    )
     DIGITAL = "digital"  # every copy is converted; the codes are summed
 
 

@@ -1,0 +1,70 @@
+"""The converter's range: which column sums its codes can tell apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.tile.geometry import Geometry
+from hwsim.tile.spec import Encoding, Subtraction
+
+
+@dataclass(frozen=True)
+class Converter:
+    """code = clip(floor(sum / 2^shift + 1/2), low, high)."""
+
+    bits: int
+    shift: int
+    signed: bool
+
+    @property
+    def low(self) -> int:
+        """Smallest code."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """Largest code."""
+        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+
+
+def converts_differences(geometry: Geometry) -> bool:
+    """Whether the pair is subtracted before one signed conversion."""
+    tile = geometry.tile
+    return tile.encoding is Encoding.DIFFERENTIAL and tile.subtraction is Subtraction.ANALOG
+
+
+def column_bound(geometry: Geometry, rows: int, flipped: bool = True) -> int:
+    """Largest magnitude of an ideal column sum over `rows` driven rows.
+
+    flipped: whether heavy columns of this matrix are flipped where the tile can.
+    """
+    levels = rows * geometry.max_level
+    if geometry.tile.flipped_columns and flipped:
+        levels //= 2  # heavier columns are stored complemented
+    return levels * geometry.max_digit
+
+
+def full_shift(bound: int, bits: int, signed: bool) -> int:
+    """The smallest shift at which no sum of magnitude `bound` clips."""
+    high = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1
+    shift = 0
+    while rounded(bound, shift) > high:
+        shift += 1
+    return shift
+
+
+def calibrated_shift(histogram: NDArray[np.int64], coverage: float, bits: int, signed: bool) -> int:
+    """The smallest shift at which at least `coverage` of the sums seen do not clip.
+
+    Args:
+        histogram: (bound + 1,) how often each magnitude of a column sum was seen.
+    """
+    seen = np.cumsum(histogram)
+    reach = int(np.searchsorted(seen, coverage * seen[-1])) if seen[-1] else 0
+    return full_shift(min(reach, histogram.size - 1), bits, signed)
+
+
+def rounded(total: int, shift: int) -> int:
+    """floor(total / 2^shift + 1/2)."""
+    return (total + ((1 << shift) >> 1)) >> shift

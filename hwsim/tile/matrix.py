@@ -1,0 +1,374 @@
+"""One weight matrix programmed on its arrays, and its matrix-vector products.
+
+    y[j] = sum_i W[i, j] x[i], read phase by phase, slice by slice, row block by row block:
+    code = clip(floor(A / lsb + 1/2), low, high),  A = sum_i x_t[i] g_s[i, j]
+    y[j] = sum over blocks, phases, slices, columns of the pair of sign * code << shifts
+
+With an ideal device and a range in which nothing clips or rounds, y is the integer product.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.device.spec import Device
+from hwsim.errors import MappingError
+from hwsim.rng import address
+from hwsim.tile import _kernels
+from hwsim.tile.converter import Converter, converts_differences
+from hwsim.tile.disturbance import FRACTION_BITS, Disturbance, Noise, cell_values, level_moments
+from hwsim.tile.encoding import (
+    Levels,
+    encode,
+    heavy_columns,
+    phase_weights,
+    slice_weights,
+    weight_offset,
+)
+from hwsim.tile.geometry import Geometry, ceil_div
+
+IntArray = NDArray[np.int64]
+_WORK_BYTES = 1 << 20  # accumulators of one pass: about the second-level cache
+_STRIP = 256  # lanes whose planes stay in the first-level cache for a group of vectors
+
+
+class Bank(NamedTuple):
+    """What the cells of one row block hold, as kernels read it."""
+
+    planes: NDArray[Any]  # (strips, C, P, W, width) unsigned words of rows
+    weights: NDArray[Any]  # (digit bits, P) signed weight of each plane for each input bit
+    lanes: IntArray  # (strips, P) lanes in use
+
+
+class AdcWords(NamedTuple):
+    """The converter in the kernels' integer type."""
+
+    half: Any
+    shift: Any
+    low: Any
+    high: Any
+    inverse_lsb: np.float32
+    subtract: bool
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One row block: what its arrays hold and how its codes are folded."""
+
+    rows: slice
+    copies: tuple["_Copy", ...]  # those that are converted by themselves
+    lane_scales: IntArray  # (converted columns of a pair, L)
+    input_scales: IntArray  # (outputs,) what one unit of the block's input sum adds
+
+
+@dataclass(frozen=True)
+class _Copy:
+    bank: Bank
+    noise: Noise | None
+    key: np.uint64
+
+
+@dataclass(frozen=True)
+class Products:
+    """Results of a batch and what it took."""
+
+    values: IntArray  # (vectors, outputs), the sum over digitally averaged copies
+    row_pulses: IntArray  # (rows,) unit pulses driven on each input
+
+
+@final
+class ProgrammedMatrix:
+    """A matrix of one layer (or of groups packed block-diagonally) on its arrays.
+
+    Attributes:
+        row_levels: (rows,) int64, sum of the stored levels along each word line, one copy.
+    """
+
+    def __init__(
+        self,
+        weights: NDArray[np.integer[Any]],
+        geometry: Geometry,
+        converter: Converter,
+        device: Device | None = None,
+        place: Sequence[int] = (0,),
+    ) -> None:
+        """Program the cells.
+
+        Args:
+            weights: (groups, rows, outputs) integers; groups share arrays block-diagonally.
+            geometry: how integers are cut.
+            converter: range of the conversions.
+            device: the cell; None for an ideal one.
+            place: address of this matrix (seed, device sample, layer, ...): fixes every draw.
+        Raises:
+            MappingError: a weight does not fit its bits.
+        """
+        self.geometry = geometry
+        self.converter = converter
+        self._groups = weights.shape[0]
+        self._phase_scales = phase_weights(geometry)
+        self._disturbance = Disturbance.of(device, geometry.tile.cell_bits) if device else None
+        levels = _block_diagonal([encode(w, geometry) for w in weights])
+        self._outputs = levels.shape[3]
+        self.row_levels = np.zeros(levels.shape[2], np.int64)
+        step = geometry.inputs_per_array
+        if self._groups > 1 and levels.shape[2] > step:
+            raise MappingError(f"{self._groups} packed groups exceed the {step} inputs of an array")
+        self._lane_type = self._narrowest_lane(min(levels.shape[2], step))
+        self._blocks = tuple(
+            self._program(levels[:, :, start : start + step], start, (*place, index))
+            for index, start in enumerate(range(0, levels.shape[2], step))
+        )
+
+    @property
+    def copies(self) -> int:
+        """Copies whose codes are summed: results are this many times the product."""
+        return self.geometry.array_copies
+
+    def multiply(self, codes: NDArray[np.int16], first: int = 0) -> Products:
+        """Products of a batch of input vectors.
+
+        Args:
+            codes: (vectors, groups * rows) integers of the precision's input bits.
+            first: number of the first vector in the run: the address of its reads.
+        Returns:
+            values (vectors, groups * outputs); results of copies averaged digitally are summed.
+        """
+        values = np.zeros((codes.shape[0], self._outputs), np.int64)
+        size = self._vectors_per_pass()
+        for start in range(0, codes.shape[0], size):
+            stop = start + size
+            for block in self._blocks:
+                self._read(codes[start:stop, block.rows], block, first + start, values[start:stop])
+        return Products(values, self._row_pulses(codes))
+
+    def column_sum_histogram(self, codes: NDArray[np.int16]) -> IntArray:
+        """(bound + 1,) how often each magnitude of an ideal column sum occurs for `codes`."""
+        rows = min(self.row_levels.size, self.geometry.inputs_per_array)
+        unflipped = rows * self.geometry.max_level * self.geometry.max_digit
+        counts = np.zeros(unflipped + 1, np.int64)
+        for block in self._blocks:
+            words = self._pack(codes[:, block.rows])
+            bank = block.copies[0].bank
+            difference = converts_differences(self.geometry)
+            _kernels.histogram_block(words, bank, difference, block.lane_scales.shape[1], counts)
+        return counts
+
+    def _read(self, codes: NDArray[np.int16], block: _Block, first: int, values: IntArray) -> None:
+        """Add one row block's part of the products to `values`."""
+        words = self._pack(codes)
+        converted = block.lane_scales.shape[0]
+        strips, _, _, _, width = block.copies[0].bank.planes.shape
+        acc = np.empty((codes.shape[0], strips, converted, width), np.int32)
+        for copy in block.copies:
+            adc = self._adc_words(fraction_bits=self._fraction_bits)
+            if copy.noise is None:
+                _kernels.ideal_block(words, copy.bank, adc, self._phase_scales, acc)
+            else:
+                _kernels.moments_block(
+                    words, copy.bank, copy.noise, adc, self._phase_scales, copy.key, first, acc
+                )
+            _kernels.fold_block(acc, block.lane_scales, values)
+        if block.input_scales.any():
+            sums = codes.reshape(codes.shape[0], self._groups, -1).sum(axis=2, dtype=np.int64)
+            per_output = np.repeat(sums, self._outputs // self._groups, axis=1)
+            values += self.copies * block.input_scales * per_output
+
+    def _program(self, levels: Levels, start: int, place: tuple[int, ...]) -> _Block:
+        """Program one row block whose rows begin at `start`."""
+        geometry = self.geometry
+        scales = slice_weights(geometry)[:, :, None] * np.ones(levels.shape[3], np.int64)
+        input_scales = np.full(levels.shape[3], -weight_offset(geometry), np.int64)
+        if geometry.tile.flipped_columns and self._groups == 1:
+            flip = heavy_columns(levels, geometry.max_level)
+            levels = np.where(flip[:, :, None, :], geometry.max_level - levels, levels)
+            input_scales += (scales * flip * geometry.max_level).sum(axis=(0, 1))
+            scales = np.where(flip, -scales, scales)
+        rows = levels.shape[2]
+        self.row_levels[start : start + rows] = levels.sum(axis=(0, 1, 3), dtype=np.int64)
+        if converts_differences(geometry):
+            scales = scales[:1]
+        return _Block(
+            rows=slice(start, start + rows),
+            copies=tuple(self._copy(levels, (*place, copy)) for copy in range(self.copies)),
+            lane_scales=scales.reshape(scales.shape[0], -1) << self.converter.shift,
+            input_scales=input_scales,
+        )
+
+    def _copy(self, levels: Levels, place: tuple[int, ...]) -> _Copy:
+        analog = self.geometry.redundancy // self.copies
+        disturbance = self._disturbance
+        values = levels.astype(np.int64)
+        if disturbance is not None and disturbance.deviates:
+            values = cell_values(levels, disturbance, place, analog)
+        noise = None
+        if disturbance is not None and disturbance.fluctuates:
+            noise = self._noise(levels, disturbance, analog)
+        return _Copy(self._bank(values), noise, address(*place, 0))
+
+    def _bank(self, values: IntArray) -> Bank:
+        """Bit planes of cell values (C, S, rows, outputs), two's complement if any is negative."""
+        negative = bool((values < 0).any())
+        bits = max(int(values.max(initial=0)), -int(values.min(initial=0)) - 1, 1).bit_length()
+        bits += negative
+        planes = pack_rows([values >> p & 1 for p in range(bits)], self._lane_type)
+        weights = np.array([1 << p for p in range(bits)], np.int64)
+        if negative:
+            weights[-1] = -weights[-1]
+        digit_bits = 1 << np.arange(self.geometry.tile.dac_bits)
+        return Bank(
+            planes,
+            (digit_bits[:, None] * weights).astype(self._lane_type),
+            _last_used((planes != 0).any(axis=(1, 3))),
+        )
+
+    def _noise(self, levels: Levels, disturbance: Disturbance, copies: int) -> Noise:
+        moments = level_moments(disturbance, copies)
+        linear, square = input_monomials(self.geometry.tile.dac_bits)
+        wide = levels.astype(np.int64)
+        products = [
+            np.logical_and.reduce([wide >> v & 1 for v in monomial])
+            for monomial in moments.monomials
+        ]
+        planes = pack_rows(products or [np.zeros_like(wide)], self._lane_type)
+        used = len(products)
+        return Noise(
+            linear=linear,
+            square=square,
+            mean=moments.mean,
+            variance=moments.variance,
+            extra=np.ascontiguousarray(planes[:, :, :used]),
+            extra_weights=np.ones(used, self._lane_type),
+            extra_lanes=np.array([planes.shape[-1]], np.int64),
+            unit=np.float32(2.0**-self._fraction_bits),
+            floor=np.float32(0.0),
+        )
+
+    def _pack(self, codes: NDArray[np.int16]) -> NDArray[Any]:
+        """(vectors, phases, monomials, words) bit planes of the input digits."""
+        word_bytes = np.dtype(self._lane_type).itemsize
+        width = ceil_div(codes.shape[1], 8 * word_bytes) * word_bytes
+        plane_bytes = np.empty((codes.shape[0], 8, width), np.uint8)
+        _kernels.pack_bits(codes, plane_bytes)
+        planes = plane_bytes.view(_unsigned(self._lane_type))
+        return digit_planes(planes, self.geometry)
+
+    def _row_pulses(self, codes: NDArray[np.int16]) -> IntArray:
+        """(rows,) unit pulses over all phases and vectors."""
+        pulses = np.zeros(codes.shape[1], np.int64)
+        phases = self.geometry.phases
+        magnitude = np.uint16((1 << phases.magnitude_bits) - 1)
+        _kernels.count_pulses(codes, magnitude, phases.bits, pulses)
+        if phases.signed:
+            _kernels.count_pulses(codes, np.uint16(1 << phases.magnitude_bits), 1, pulses)
+        return pulses
+
+    def _adc_words(self, fraction_bits: int) -> AdcWords:
+        converter = self.converter
+        shift = converter.shift + fraction_bits
+        lane = self._lane_type
+        largest = int(np.iinfo(lane).max)
+        return AdcWords(
+            half=lane((1 << shift) >> 1),
+            shift=lane(shift),
+            low=lane(converter.low),
+            high=lane(min(converter.high, largest)),
+            inverse_lsb=np.float32(2.0**-converter.shift),
+            subtract=converts_differences(self.geometry),
+        )
+
+    @property
+    def _fraction_bits(self) -> int:
+        deviates = self._disturbance is not None and self._disturbance.deviates
+        return FRACTION_BITS if deviates else 0
+
+    def _narrowest_lane(self, rows: int) -> Any:
+        """int16 where neither a column sum nor its rounding can leave it, else int32."""
+        geometry = self.geometry
+        bound = rows * geometry.max_level * geometry.max_digit + (1 << self.converter.shift)
+        return np.int16 if bound <= 32767 and self._fraction_bits == 0 else np.int32
+
+    def _vectors_per_pass(self) -> int:
+        block = self._blocks[0]
+        return int(np.clip(_WORK_BYTES // (4 * block.lane_scales.size), _kernels.GROUP, 1024))
+
+
+def _unsigned(lane_type: Any) -> Any:
+    return np.uint16 if lane_type is np.int16 else np.uint32
+
+
+def _block_diagonal(groups: list[Levels]) -> Levels:
+    """Levels (C, S, groups * rows, groups * outputs) with zeros off the diagonal."""
+    if len(groups) == 1:
+        return groups[0]
+    pair, slices, rows, outputs = groups[0].shape
+    packed = np.zeros((pair, slices, rows * len(groups), outputs * len(groups)), np.uint8)
+    for g, levels in enumerate(groups):
+        packed[:, :, g * rows : (g + 1) * rows, g * outputs : (g + 1) * outputs] = levels
+    return packed
+
+
+def pack_rows(planes: Sequence[NDArray[Any]], lane_type: Any) -> NDArray[Any]:
+    """Bit planes as words of rows in strips of lanes.
+
+    Args:
+        planes: P arrays (C, S, rows, outputs) of zeros and ones; lane = slice * outputs + output.
+    Returns:
+        (strips, C, P, W, width) unsigned words; lanes beyond the last are zero.
+    """
+    pair, _, rows, _ = planes[0].shape
+    word = np.dtype(_unsigned(lane_type))
+    lanes_last = [p.astype(np.uint8).transpose(0, 1, 3, 2).reshape(pair, -1, rows) for p in planes]
+    bits = np.stack(lanes_last)  # (P, C, L, rows)
+    width = min(_STRIP, bits.shape[2])
+    strips = ceil_div(bits.shape[2], width)
+    packed = np.packbits(bits, axis=3, bitorder="little")
+    missing = (strips * width - packed.shape[2], -packed.shape[3] % word.itemsize)
+    padded = np.pad(packed, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])))
+    words = np.ascontiguousarray(padded).view(word.newbyteorder("<")).astype(word)
+    split = words.reshape(len(planes), pair, strips, width, -1)
+    return np.ascontiguousarray(split.transpose(2, 1, 0, 4, 3))
+
+
+def _last_used(used: Any) -> IntArray:
+    """(strips, P): one more than the last lane in use, from (strips, P, width)."""
+    lanes = used.shape[2] - np.argmax(used[:, :, ::-1], axis=2)
+    return np.where(used.any(axis=2), lanes, 0).astype(np.int64)
+
+
+def digit_planes(planes: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
+    """Input monomials of every phase: its digit's bits, then the products of two bits.
+
+    Args:
+        planes: (vectors, 8, words) bit planes of the codes.
+    Returns:
+        (vectors, phases, monomials, words).
+    """
+    phases = geometry.phases
+    if phases.bits == 1:
+        return np.ascontiguousarray(planes[:, : phases.count, None])
+    pairs = list(combinations(range(phases.bits), 2))
+    shape = (planes.shape[0], phases.count, phases.bits + len(pairs), planes.shape[2])
+    words = np.zeros(shape, planes.dtype)
+    for t, shift in enumerate(phases.shifts):
+        limit = phases.total_bits if phases.signs[t] < 0 else phases.magnitude_bits
+        width = min(phases.bits, limit - shift)
+        words[:, t, :width] = planes[:, shift : shift + width]
+        for k, (u, v) in enumerate(pairs):
+            words[:, t, phases.bits + k] = words[:, t, u] & words[:, t, v]
+    return words
+
+
+def input_monomials(digit_bits: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights of the monomials of `digit_planes` in a digit, and in its square.
+
+    x = sum_u 2^u b_u;  x^2 = sum_u 4^u b_u + sum_{u<v} 2^(u+v+1) b_u b_v.
+    """
+    pairs = list(combinations(range(digit_bits), 2))
+    linear = [2.0**u for u in range(digit_bits)] + [0.0] * len(pairs)
+    square = [4.0**u for u in range(digit_bits)] + [2.0 ** (u + v + 1) for u, v in pairs]
+    return np.array(linear, np.float32), np.array(square, np.float32)
