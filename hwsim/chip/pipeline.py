@@ -1,9 +1,9 @@
 """Time of a network from the cycles of its layers.
 
-Every layer owns its tiles, so layers work on different inferences at once.  The slowest one
-sets the interval between inferences:
+Every layer owns its tiles, so layers work on different inferences at once.  The layer whose
+tiles are busy longest sets the interval between inferences:
 
-    throughput = clock / max(cycles of a layer)
+    throughput = clock / max(busy cycles of a layer)
 
 One inference passes layer after layer, each waiting for the whole output of the one before:
 
@@ -42,17 +42,23 @@ class Timing:
         return self.clock_Hz / self.interval_cycles
 
 
-def pipeline(layer_cycles: Sequence[int], clock_Hz: float) -> Timing:
-    """Timing of layers that take `layer_cycles` clock cycles per inference.
+def pipeline(layer_cycles: Sequence[int], busy_cycles: Sequence[int], clock_Hz: float) -> Timing:
+    """Timing of layers, each given by two counts of clock cycles per inference.
 
+    Args:
+        layer_cycles: from a layer's first driven word line to its last sum.
+        busy_cycles: how long it keeps its tiles from the next inference.
     Raises:
         MappingError: there is no layer, or a layer takes no cycle.
     """
-    if not layer_cycles:
-        raise MappingError("network: expected at least one layer on tiles, found none")
-    if min(layer_cycles) < 1:
-        index = next(i for i, cycles in enumerate(layer_cycles) if cycles < 1)
+    if not layer_cycles or len(layer_cycles) != len(busy_cycles):
         raise MappingError(
-            f"layer {index}: expected at least 1 cycle per inference, found {layer_cycles[index]}"
+            f"network: expected at least one layer on tiles, each with two counts of cycles, "
+            f"found {len(layer_cycles)} and {len(busy_cycles)}"
         )
-    return Timing(sum(layer_cycles), max(layer_cycles), clock_Hz)
+    for index, cycles in enumerate(map(min, layer_cycles, busy_cycles)):
+        if cycles < 1:
+            raise MappingError(
+                f"layer {index}: expected at least 1 cycle per inference, found {cycles}"
+            )
+    return Timing(sum(layer_cycles), max(busy_cycles), clock_Hz)

@@ -1,5 +1,6 @@
 """Energy, area and power: ISAAC's published table, conservation, and refusals."""
 
+import copy
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -31,6 +32,7 @@ from hwsim.cost import (
 )
 from hwsim.errors import SpecError
 from hwsim.events import ZERO, EventCounts
+from hwsim.spec import validate
 from hwsim.tile.spec import Knobs
 
 ISAAC = load_arch("isaac")
@@ -226,32 +228,38 @@ def figures(content: object, path: str = "") -> list[str]:
     return [p for key, below in content.items() for p in figures(below, f"{path}.{key}")]
 
 
-def broken(tmp_path: Path, path: str, change: dict[str, object]) -> Path:
-    """A copy of isaac-32nm with keys of one figure replaced (None: taken out)."""
-    content = yaml.safe_load(ISAAC_32.to_yaml())
+CONTENT = yaml.safe_load(ISAAC_32.to_yaml())
+
+
+def broken(path: str, change: dict[str, object]) -> dict[str, object]:
+    """isaac-32nm with keys of one figure replaced (None: taken out)."""
+    content = copy.deepcopy(CONTENT)
     at = content
     for key in path.split("."):
         at = at[int(key)] if key.isdigit() else at[key]
     at.update(change)
     for key in [key for key, value in change.items() if value is None]:
         del at[key]
-    file = tmp_path / "broken.yaml"
-    file.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return file
+    return content
 
 
-@pytest.mark.parametrize("path", figures(yaml.safe_load(ISAAC_32.to_yaml())))
-def test_a_figure_without_source_or_with_a_wrong_unit_does_not_load(
-    tmp_path: Path, path: str
-) -> None:
+@pytest.mark.parametrize("path", figures(CONTENT))
+def test_a_figure_without_source_or_with_a_wrong_unit_does_not_load(path: str) -> None:
     for change, message in (
-        ({"source": None}, f"{path}.source: missing; it must be given"),
-        ({"source": ""}, f"{path}.source: string should have at least 1 character"),
-        ({"unit": "pJ"}, f"{path}.unit: expected '"),
-        ({"value": -1.0}, f"{path}.value: expected greater than or equal to 0, found -1.0"),
+        ({"source": None}, f"file: {path}.source: missing; it must be given"),
+        ({"source": ""}, f"file: {path}.source: string should have at least 1 character"),
+        ({"unit": "pJ"}, f"file: {path}.unit: expected '"),
+        ({"value": -1.0}, f"file: {path}.value: expected greater than or equal to 0, found -1.0"),
     ):
         with pytest.raises(SpecError, match=re.escape(message)):
-            load_technology(broken(tmp_path, path, change))
+            validate(Technology, broken(path, change), "file")
+
+
+def test_a_technology_file_with_a_bare_number_names_file_and_key(tmp_path: Path) -> None:
+    file = tmp_path / "bare.yaml"
+    file.write_text("extends: isaac-32nm\nbus: {energy: 1.0e-12}\n", encoding="utf-8")
+    with pytest.raises(SpecError, match=re.escape(f"{file}: bus.energy: expected")):
+        load_technology(file)
 
 
 def test_a_table_of_converters_with_a_gap_is_refused(tmp_path: Path) -> None:
