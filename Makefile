@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 SYSTEM_PACKAGES :=
 
 # Tests that also run with Numba's compiler off: the kernels as plain Python (coverage, debugging).
-INTERPRETED := tests/tile tests/device tests/peripherals
+INTERPRETED := tests/hwsim
 
 .PHONY: setup demo test lint types clean
 
