@@ -19,11 +19,10 @@ Canonical operators (attributes in parentheses; axes count from 0, batch axis in
   squeeze and unsqueeze).
 - transpose (perm): x; perm[0] is 0.
 - slice (starts, ends, axes, steps): x; steps above 0.
-- quantize: x; the same values held as the output's codes.  In int8 networks only, where
-  codes change their parameters, or a tensor is read as float and as codes.
 
-A constant operand of an element-wise node is in `constants` as real values, also in an int8
-network, where `tensors` may hold the parameters that it had as codes.
+A reshape to the same shape stands, in int8 networks, where codes change their parameters or a
+float tensor becomes codes.  A constant operand of an element-wise node is in `constants` as real
+values and never in `tensors`.
 
 A tensor is described by its shape with -1 for the batch.  Constants of a network whose file
 holds no data (shapes only) are absent from `constants` but present in `shapes`.

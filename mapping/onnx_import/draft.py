@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from mapping.network import Network, Node, QuantParams
 
-#: Operators that compute their output's codes; all others move or compare codes.
-COMPUTING = frozenset(
-    {"conv", "linear", "matmul", "add", "sub", "mul", "div", "mean", "average_pool"}
-)
+#: Operators for which quantising after them equals quantising before them, code by code.
+MOVING = frozenset({"relu", "clip", "max_pool", "reshape", "transpose", "slice", "pad", "concat"})
 
 
 @dataclass

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapping.network import LINEAR_OPS, Node, QuantParams
-from mapping.onnx_import.draft import COMPUTING, Draft
+from mapping.onnx_import.draft import MOVING, Draft
 
 
 def fold_batch_normalization(draft: Draft, keep: frozenset[str] = frozenset()) -> None:
@@ -135,13 +135,16 @@ def show_saturation(draft: Draft) -> None:
     nodes: list[Node] = []
     for node in draft.nodes:
         params = draft.params.get(node.output)
-        if params is None or node.op not in COMPUTING or params.zero_point != params.low:
+        if params is None or node.op in MOVING or params.zero_point != params.low:
             nodes.append(node)
-            continue
-        free = f"{node.output}/unsaturated"
-        draft.shapes[free] = draft.shapes[node.output]
-        nodes.append(replace(node, output=free))
-        nodes.append(Node(f"{node.name}/saturation", "clip", (free,), node.output, _range(params)))
+        elif node.op == "quantize":
+            nodes.append(replace(node, op="clip", attributes=_range(params)))
+        else:
+            free = f"{node.output}/unsaturated"
+            draft.shapes[free] = draft.shapes[node.output]
+            nodes.append(replace(node, output=free))
+            name = f"{node.name}/saturation"
+            nodes.append(Node(name, "clip", (free,), node.output, _range(params)))
     draft.nodes = nodes
 
 

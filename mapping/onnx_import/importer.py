@@ -1,7 +1,7 @@
 """From an ONNX file to a network: read, walk, rewrite."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,12 @@ from mapping.onnx_import.float_form import (
 )
 from mapping.onnx_import.fold import CHAIN_ONLY, fold
 from mapping.onnx_import.graph import FileGraph, FileNode, Tensor, Unsupported, public_shape
-from mapping.onnx_import.int8_form import drop_saturating, fold_quantize, quantise_earlier
+from mapping.onnx_import.int8_form import (
+    drop_saturating,
+    fold_quantize,
+    quantise_earlier,
+    write_conversions,
+)
 from mapping.onnx_import.read import read_graph
 from mapping.onnx_import.walk import Translator, Walk
 
@@ -172,12 +177,7 @@ def _float_network(draft: Draft) -> Network:
     own = draft.copy()
     show_saturation(own)
     drop_nodes(own, lambda node: node.op == "quantize" and node.output not in own.outputs)
-    own.nodes = [
-        replace(node, op="reshape", attributes={"shape": own.shapes[node.output]})
-        if node.op == "quantize"
-        else node
-        for node in own.nodes
-    ]
+    write_conversions(own)
     fold_batch_normalization(own)
     join_bias(own)
     return own.network()
@@ -188,6 +188,7 @@ def _quantized_network(draft: Draft, walk: Walk) -> QuantizedNetwork:
     fold_batch_normalization(own, keep=frozenset(walk.layers))
     quantise_earlier(own)
     drop_saturating(own)
+    write_conversions(own)
     network = own.network()
     known = {*network.shapes}
     params = {name: held for name, held in own.params.items() if name in known}

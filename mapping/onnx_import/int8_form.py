@@ -5,11 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from mapping.network import Node, QuantParams
-from mapping.onnx_import.draft import COMPUTING, Draft
+from mapping.onnx_import.draft import MOVING, Draft
 from mapping.onnx_import.float_form import drop_nodes
-
-#: Operators for which quantising after them equals quantising before them, code by code.
-MOVING = frozenset({"relu", "clip", "max_pool", "reshape", "transpose", "slice", "pad", "concat"})
 
 
 def fold_quantize(draft: Draft) -> None:
@@ -66,10 +63,20 @@ def drop_saturating(draft: Draft) -> None:
         params = draft.params.get(node.output)
         if params is None or params != draft.params.get(source) or not _saturates(node, params):
             continue
-        if source in producers and uses[source] == 1 and producers[source].op in COMPUTING:
+        if source in producers and uses[source] == 1 and producers[source].op not in MOVING:
             draft.nodes = [other for other in draft.nodes if other is not node]
             index = draft.nodes.index(producers[source])
             draft.nodes[index] = replace(producers[source], output=node.output)
+
+
+def write_conversions(draft: Draft) -> None:
+    """Writes what is left of `quantize` as a reshape to the same shape."""
+    draft.nodes = [
+        replace(node, op="reshape", attributes={"shape": draft.shapes[node.output]})
+        if node.op == "quantize"
+        else node
+        for node in draft.nodes
+    ]
 
 
 def _saturates(node: Node, params: QuantParams) -> bool:
