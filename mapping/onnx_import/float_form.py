@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,13 +44,19 @@ def _channels_last(source: Node, shapes: Mapping[str, Sequence[int]]) -> bool:
     return source.op == "conv" or len(shapes[source.output]) == 2
 
 
-def _factors(draft: Draft, node: Node) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Scale and offset of a batch normalisation per channel, None without data."""
+def _factors(
+    draft: Draft, node: Node, kind: type[np.floating[Any]]
+) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """Scale and offset of a batch normalisation per channel, None without data.
+
+    In float64 to fold them into weights; in float32 and in this order of operations (as
+    onnxruntime has it) where they stay factors, so that codes behind them round alike.
+    """
     values = [draft.constants.get(name) for name in node.inputs[1:]]
-    gamma, beta, mean, variance = (None if v is None else v.astype(np.float64) for v in values)
+    gamma, beta, mean, variance = (None if v is None else v.astype(kind) for v in values)
     if gamma is None or beta is None or mean is None or variance is None:
         return None
-    scale = gamma / np.sqrt(variance + float(node.attributes["epsilon"]))
+    scale = kind(1.0) / np.sqrt(variance + kind(node.attributes["epsilon"])) * gamma
     return scale, beta - mean * scale
 
 
@@ -58,7 +65,7 @@ def _folded(draft: Draft, source: Node, node: Node) -> Node:
     new_weight, new_bias = f"{source.name}/folded_weight", f"{source.name}/folded_bias"
     outputs = draft.shapes[node.inputs[1]]
     draft.shapes[new_weight], draft.shapes[new_bias] = draft.shapes[weight], outputs
-    factors = _factors(draft, node)
+    factors = _factors(draft, node, np.float64)
     if factors is not None and weight in draft.constants:
         scale, offset = factors
         old = draft.constants[weight].astype(np.float64)
@@ -74,7 +81,7 @@ def _expanded(draft: Draft, node: Node) -> list[Node]:
     shape = (*outputs, *(1,) * (rank - 2))
     scaled, names = f"{node.output}/scaled", (f"{node.name}/scale", f"{node.name}/offset")
     draft.shapes[scaled] = draft.shapes[node.output]
-    factors = _factors(draft, node)
+    factors = _factors(draft, node, np.float32)
     for index, name in enumerate(names):
         draft.shapes[name] = shape
         if factors is not None:
