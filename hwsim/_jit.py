@@ -27,6 +27,8 @@ JIT_DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` as a hot loop with the project's options."""
+    if JIT_DISABLED:  # NumPy warns where machine integers wrap around as they should
+        return np.errstate(over="ignore")(function)
     options: dict[str, Any] = {"fastmath": False, "nogil": True, "error_model": "numpy"}
     return numba.njit(cache=True, **options)(function)
 
