@@ -1,5 +1,6 @@
 """Folding of constants: shapes computed by chains of nodes, and rearranged weights."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from onnx.reference import ReferenceEvaluator
 from mapping.onnx_import.graph import BATCH, FileNode, Tensor, Unsupported, readable
 from mapping.onnx_import.walk import Walk
 
-#: What is evaluated when every input is a known constant.
+#: What is evaluated when every input is a known constant; operators that only rearrange (and
+#: may meet constants without data, or with integers behind them) are in `layout`.
 FOLDABLE = frozenset(
     (
         "Abs",
@@ -27,12 +29,10 @@ FOLDABLE = frozenset(
         "Equal",
         "Exp",
         "Expand",
-        "Flatten",
         "Floor",
         "Gather",
         "GatherND",
         "Greater",
-        "Identity",
         "Less",
         "Log",
         "Max",
@@ -50,18 +50,14 @@ FOLDABLE = frozenset(
         "ReduceMin",
         "ReduceProd",
         "ReduceSum",
-        "Reshape",
         "ScatterND",
         "Sin",
         "Slice",
         "Split",
         "Sqrt",
-        "Squeeze",
         "Sub",
         "Tile",
-        "Transpose",
         "Trilu",
-        "Unsqueeze",
         "Where",
     )
 )
@@ -86,13 +82,14 @@ def fold(walk: Walk, node: FileNode) -> bool:
         return True
     inputs = [walk.tensors[name] if name else None for name in node.inputs]
     known = all(i is None or (i.constant and i.value is not None) for i in inputs)
-    quantised = any(i is not None and i.codes is not None for i in inputs)
-    if node.op not in FOLDABLE or not known or not any(inputs) or (quantised and not _plain(node)):
+    if node.op not in FOLDABLE or not known or not any(inputs):
         return False
     tainted = any(i is not None and i.depends_on_batch for i in inputs)
     if tainted and node.op in SIZED_BY_VALUE:
         raise Unsupported("a constant of the batch's size")
     values = [None if i is None else i.value for i in inputs]
+    if node.op in SIZED_BY_VALUE and _folded_size(node.op, values) > MAX_FOLDED_ELEMENTS:
+        raise Unsupported(f"a constant of more than {MAX_FOLDED_ELEMENTS} elements")
     for name, value in zip(node.outputs, _evaluate(walk, node, values), strict=True):
         batch = tainted and (value.dtype.kind == "f" or bool((np.abs(value) >= BATCH).any()))
         walk.bind(
@@ -102,9 +99,14 @@ def fold(walk: Walk, node: FileNode) -> bool:
     return True
 
 
-def _plain(node: FileNode) -> bool:
-    """Rearranging a dequantised constant must not lose its integers."""
-    return node.op not in ("Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten")
+def _folded_size(op: str, values: list[NDArray[Any] | None]) -> float:
+    """Elements of the result of an operator of SIZED_BY_VALUE, in floats: no overflow."""
+    numbers = [np.ones(1) if v is None else v.astype(np.float64).reshape(-1) for v in values]
+    if op == "Range":
+        start, limit, step = (float(v[0]) for v in numbers)
+        return abs((limit - start) / step) if step else np.inf
+    size = float(np.prod(np.maximum(np.abs(numbers[-1]), 1.0)))
+    return size * numbers[0].size if op == "Tile" else size
 
 
 def _constant(node: FileNode) -> Tensor:
@@ -135,17 +137,27 @@ def _shape(walk: Walk, node: FileNode) -> Tensor:
 
 
 def _evaluate(walk: Walk, node: FileNode, values: list[NDArray[Any] | None]) -> list[NDArray[Any]]:
-    proto = onnx.helper.make_node(
-        node.op, list(node.inputs), list(node.outputs), **dict(node.attributes)
-    )
     feeds = {
         name: value for name, value in zip(node.inputs, values, strict=True) if value is not None
     }
     try:
         with np.errstate(all="ignore"):
-            evaluator = ReferenceEvaluator(proto, opsets={"": walk.opset})
-            found = evaluator.run(None, feeds)
+            found = ReferenceEvaluator(_model(walk, node, feeds)).run(None, feeds)
     except Exception as error:  # noqa: BLE001 - NumPy's own, for shapes that do not fit
         shapes = ", ".join(readable(v.shape) for v in feeds.values())
         raise Unsupported(f"cannot be evaluated on {shapes}: {str(error)[:80]}") from None
     return [np.asarray(value) for value in found]
+
+
+def _model(walk: Walk, node: FileNode, feeds: Iterable[str]) -> Any:
+    """A model of one node: of a lone node the evaluator would take the newest meaning."""
+    proto = onnx.helper.make_node(
+        node.op, list(node.inputs), list(node.outputs), **dict(node.attributes)
+    )
+    graph = onnx.helper.make_graph(
+        [proto],
+        "fold",
+        [onnx.helper.make_empty_tensor_value_info(name) for name in feeds],
+        [onnx.helper.make_empty_tensor_value_info(name) for name in node.outputs],
+    )
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", walk.opset)])

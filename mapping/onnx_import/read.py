@@ -97,6 +97,9 @@ def _skeleton(model: Any) -> Any:
     for name, _ in model.graph.ListFields():
         if name.name != "initializer":
             _copy_field(model.graph, small.graph, name)
+    for value in (*small.graph.input, *small.graph.output):
+        if value.type.HasField("tensor_type"):  # onnxruntime does without shapes here
+            value.type.tensor_type.shape.SetInParent()
     inputs = {value.name for value in model.graph.input}
     for tensor in model.graph.initializer:
         external = tensor.data_location == onnx.TensorProto.EXTERNAL
