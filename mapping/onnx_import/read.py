@@ -31,6 +31,13 @@ def read_graph(
     Raises:
         NetworkError: the file is missing, damaged, not ONNX, lacks data or a size.
     """
+    try:
+        return _read(path, input_shapes or {}, weights)
+    except UnicodeDecodeError:
+        raise NetworkError(f"{path}: damaged: a name that is not UTF-8 text") from None
+
+
+def _read(path: Path, input_shapes: Mapping[str, Sequence[int]], weights: bool) -> FileGraph:
     model = _parse(path)
     opset = _check(path, model)
     model = _inline(path, model)
@@ -38,7 +45,7 @@ def read_graph(
     constants = {tensor.name: _constant(path, tensor, weights) for tensor in graph.initializer}
     if graph.sparse_initializer:
         raise NetworkError(f"{path}: expected dense constants, found a sparse initializer")
-    shapes, batch = _inputs(path, graph, constants, input_shapes or {})
+    shapes, batch = _inputs(path, graph, constants, input_shapes)
     return FileGraph(
         name=graph.name or path.stem,
         nodes=_nodes(graph),
