@@ -11,7 +11,7 @@ from hwsim.cost.area import adcs_per_tile, area, converted_lines, units
 from hwsim.cost.components import Component
 from hwsim.cost.energy import array_energy_J, energy, total_J, unit_pulse_s
 from hwsim.cost.peak import Level, PeakLine, peak_table
-from hwsim.cost.technology import Figure, Technology, load_technology, technologies
+from hwsim.cost.technology import Figure, Technology, figures, load_technology, technologies
 
 __all__ = [
     "Component",
@@ -24,6 +24,7 @@ __all__ = [
     "array_energy_J",
     "converted_lines",
     "energy",
+    "figures",
     "full_activity",
     "leakage_J",
     "load_technology",

@@ -219,3 +219,21 @@ def load_technology(name_or_path: str | Path) -> Technology:
         if path.suffix not in (".yaml", ".yml"):
             raise SpecError(f"technology: {unknown(str(name_or_path), known)}, or a YAML file")
     return validate(Technology, read_extended(path, known), str(path))
+
+
+def figures(technology: Technology) -> dict[str, Figure]:
+    """Every figure of a technology by its key path, in the order of the file."""
+    found: dict[str, Figure] = {}
+    _collect(technology, "", found)
+    return found
+
+
+def _collect(value: object, path: str, found: dict[str, Figure]) -> None:
+    if isinstance(value, Figure):
+        found[path] = value
+    elif isinstance(value, tuple):
+        for index, below in enumerate(value):
+            _collect(below, f"{path}.{index}", found)
+    elif isinstance(value, Spec):
+        for name in type(value).model_fields:
+            _collect(getattr(value, name), f"{path}.{name}" if path else name, found)

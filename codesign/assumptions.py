@@ -1,0 +1,94 @@
+"""What every priced plan rests on, in sentences for the report."""
+
+from codesign.report.result import Assumption
+from hwsim.chip.spec import Arch
+from hwsim.cost import Technology
+from hwsim.device.spec import States
+from mapping.counts import Activity
+from mapping.plan import Plan
+
+_ALWAYS = (
+    Assumption(
+        text="Latency is the sum over layers, each waiting for the whole output of the one "
+        "before: an upper bound. Throughput is that of a full pipeline, set by the slowest layer.",
+        source="hwsim.chip.pipeline",
+    ),
+    Assumption(
+        text="Leakage is the static power of all clusters in use over the interval between two "
+        "inferences of a full pipeline, given to layers by their tiles.",
+        source="hwsim.cost.activity",
+    ),
+    Assumption(
+        text="Area is that of whole clusters in use; energy and area of off-chip links and of "
+        "programming the cells are not included.",
+        source="hwsim.cost.area",
+    ),
+    Assumption(
+        text="Traffic between buffers, registers, bus and routers follows a stated model, not a "
+        "cycle-accurate one; digital nodes take energy but no time.",
+        source="mapping.counts, mapping.digital",
+    ),
+    Assumption(
+        text="TOPS/W counts two operations per multiply-accumulate of the network, whatever its "
+        "precision, over the energy of everything listed here.",
+        source="codesign.assemble",
+    ),
+)
+
+
+def stated_assumptions(plan: Plan, arch: Arch, technology: Technology) -> tuple[Assumption, ...]:
+    """Those of the architecture, the device, the technology, and of every report."""
+    about = [
+        Assumption(text=f"Architecture {arch.name}. {arch.description}", source=arch.source),
+        Assumption(text=f"Cell {arch.device.name}.", source=arch.device.source),
+        *_disturbances(arch),
+        Assumption(text=f"Technology {technology.name}. {technology.description}"),
+    ]
+    bits = {layer.knobs.adc_bits or arch.tile.adc.bits for layer in plan.layers}
+    for outside in sorted(b for b in bits if not technology.adc.covers(b)):
+        about.append(
+            Assumption(
+                text=f"A converter of {outside} bits lies outside the sourced table; its energy "
+                "and area are extrapolated.",
+                source=technology.adc.energy_growth.source,
+            )
+        )
+    return (*about, *_ALWAYS)
+
+
+def activity_assumption(activity: Activity) -> Assumption:
+    """The sentence for pulses that were assumed, not measured."""
+    return Assumption(
+        text=f"Nothing was simulated: word lines are driven at {activity.density:.0%} of the "
+        f"highest digit on average, cells that hold a weight at {activity.level:.0%} of the "
+        "highest level.",
+        source="mapping.counts.Activity",
+    )
+
+
+def _disturbances(arch: Arch) -> list[Assumption]:
+    found = []
+    fluctuation, programming = arch.device.fluctuation, arch.device.programming
+    if fluctuation:
+        states = "fresh at every read" if fluctuation.states is States.INDEPENDENT else "frozen"
+        size = (
+            f"table {list(fluctuation.table)}"
+            if fluctuation.table
+            else f"amplitude {fluctuation.amplitude:g}"
+        )
+        found.append(
+            Assumption(
+                text=f"Read fluctuation: law {fluctuation.law.value}, {size} (of G_max), "
+                f"states {states}.",
+                source=fluctuation.source,
+            )
+        )
+    if programming:
+        found.append(
+            Assumption(
+                text=f"Programming error: {programming.sigma_absolute:g} of G_max and "
+                f"{programming.sigma_relative:g} of G (standard deviations).",
+                source=programming.source,
+            )
+        )
+    return found

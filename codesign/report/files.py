@@ -1,0 +1,72 @@
+"""Results on disk, read checked and written whole or not at all."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from codesign.report.result import Result
+from hwsim.errors import SpecError
+from hwsim.spec import validate
+
+RESULT_FILE = "result.json"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` to `path` so that no reader ever sees a part of it.
+
+    Raises:
+        SpecError: the folder does not exist or cannot be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def to_json(result: Result) -> str:
+    """The result as a JSON document; keys in the order of the record."""
+    return result.model_dump_json(indent=2, by_alias=True) + "\n"
+
+
+def save_result(result: Result, folder: Path) -> Path:
+    """Write `result.json` into `folder` (made if missing) and return its path.
+
+    Raises:
+        SpecError: the folder cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpecError(f"{folder}: cannot be made: {error.strerror or error}") from None
+    path = folder / RESULT_FILE
+    write_whole(path, to_json(result))
+    return path
+
+
+def load_result(folder: Path) -> Result:
+    """The result that `folder` (or a file) holds.
+
+    Raises:
+        SpecError: no such file, not JSON, or not a result; file and key are named.
+    """
+    path = folder / RESULT_FILE if folder.is_dir() else folder
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file; expected the {RESULT_FILE} of a run") from None
+    except json.JSONDecodeError as error:
+        raise SpecError(f"{path}: line {error.lineno}: not JSON: {error.msg}") from None
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
+        raise SpecError(f"{path}: cannot be read as JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise SpecError(f"{path}: expected a result, found {type(content).__name__}")
+    return validate(Result, content, str(path))

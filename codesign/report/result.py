@@ -1,0 +1,133 @@
+"""What one run found: the record that `result.json` holds and every report is made from.
+
+Keys end with their unit; inside `energy_J` and `area_m2` every number has that unit.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from hwsim.spec import Spec
+from hwsim.units import Bit, Hertz, Joule, Ratio, Second, Volt
+
+PerSecond = Annotated[float, Field(gt=0, json_schema_extra={"unit": "per_s"})]
+TeraPerWatt = Annotated[float, Field(ge=0, json_schema_extra={"unit": "per_W"})]
+Count = Annotated[int, Field(ge=0)]
+#: A number in the unit that the key above it ends with.
+Amount = Annotated[Ratio, Field(ge=0)]
+SUM_TOLERANCE = 1e-9
+
+
+class AccuracyResult(Spec):
+    """Top-1 accuracies as shares; None where that network was not run."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    float_: Annotated[Ratio, Field(ge=0, le=1)] | None = Field(default=None, alias="float")
+    quantized: Annotated[Ratio, Field(ge=0, le=1)] | None = None
+    mean: Annotated[Ratio, Field(ge=0, le=1)]  # on the modelled hardware
+    ci95: tuple[Annotated[Ratio, Field(ge=0, le=1)], Annotated[Ratio, Field(ge=0, le=1)]]
+
+
+class AreaResult(Spec):
+    """Area, in square metres."""
+
+    total: Amount
+    by_component: dict[str, Amount]
+
+
+class EnergyResult(Spec):
+    """Energy of one inference, in joules; both breakdowns sum to the total."""
+
+    total: Amount
+    by_component: dict[str, Amount]
+    by_layer: dict[str, Amount]
+
+    @model_validator(mode="after")
+    def _parts_sum_to_the_total(self) -> Self:
+        for key in ("by_component", "by_layer"):
+            found = sum(getattr(self, key).values())
+            if abs(found - self.total) > SUM_TOLERANCE * max(found, self.total):
+                raise ValueError(f"{key}: must sum to total = {self.total}, found {found}")
+        return self
+
+
+class LayerResult(Spec):
+    """One layer on tiles, or one digital node (tiles = 0)."""
+
+    name: str
+    op: str
+    rows: Count = 0
+    cols: Count = 0
+    groups: Count = 0
+    mvms_per_inference: Count = 0
+    macs: Count = 0
+    tiles: Count = 0
+    replicas: Count = 0
+    utilization: Ratio | None = None
+    read_voltage_V: Volt | None = None
+    redundancy: Count | None = None
+    adc_bits: Bit | None = None
+    cycles: Count = 0
+    time_s: Second = 0.0
+    energy_J: Joule
+    energy_by_component_J: dict[str, Joule]
+
+
+class Assumption(Spec):
+    """A sentence that the numbers rest on, and where it comes from."""
+
+    text: str
+    source: str = ""
+
+
+class FigureResult(Spec):
+    """A physical figure that was used."""
+
+    key: str
+    value: Ratio  # of the unit beside it
+    unit: str
+    source: str
+    note: str = ""  # node, conditions, uncertainty
+
+
+class Provenance(Spec):
+    """How to get these numbers again."""
+
+    command: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+    inputs: dict[str, str] = Field(default_factory=dict)  # file name -> SHA-256
+    machine: str = ""
+
+
+class Result(Spec):
+    """One network on one architecture.  None: not simulated or not applicable."""
+
+    version: Literal[1] = 1
+    network: str
+    arch: str
+    arch_description: str = ""
+    technology: str
+    device: str
+    backend: str | None = None
+    engine: str | None = None
+    seed: int | None = None
+    samples: Count | None = None
+    device_samples: Count | None = None
+    accuracy: AccuracyResult | None = None
+    energy_J: EnergyResult
+    area_m2: AreaResult
+    latency_s: Second
+    throughput_per_s: PerSecond
+    clock_Hz: Hertz
+    cycles: Count  # of one inference, layer after layer
+    tiles: Count
+    clusters: Count
+    weights: Count
+    macs: Count  # per inference
+    utilization: Ratio
+    tops_per_W: TeraPerWatt  # two operations per MAC
+    layers: tuple[LayerResult, ...]
+    assumptions: tuple[Assumption, ...] = ()
+    figures: tuple[FigureResult, ...] = ()
+    provenance: Provenance = Provenance()
