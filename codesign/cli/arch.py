@@ -47,14 +47,18 @@ def _summary(preset: Any) -> dict[str, Any]:
 @click.argument("arch_name", metavar="ARCH")
 @common_options
 def show(arch_name: str, as_json: bool, seed: int) -> None:
-    """Print ARCH (a preset or a YAML file) in full, nothing inherited: YAML that loads again."""
+    """Print ARCH (a preset or a YAML file) in full, nothing inherited: YAML that loads again.
+
+    Its peak power and area, component by component, follow as comments.
+    """
+    from codesign.peak import peak_json, peak_text  # noqa: PLC0415
     from hwsim.chip.load import load_arch  # noqa: PLC0415
 
     loaded = load_arch(arch_name)
     if as_json:
-        emit(loaded.model_dump(mode="json"))
+        emit({**loaded.model_dump(mode="json"), "peak": peak_json(loaded)})
     else:
-        click.echo(loaded.to_yaml(), nl=False)
+        click.echo(loaded.to_yaml() + peak_text(loaded), nl=False)
 
 
 @arch.command(epilog="Example: hwsim arch validate mine.yaml")
