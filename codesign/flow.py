@@ -3,10 +3,29 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.assemble import Run, assemble
+from codesign.images import Images, load_images
+from codesign.interval import accuracy_interval
+from codesign.measure import Measured, by_stage, classified, measure, right_in_integers
+from codesign.report.provenance import provenance
+from codesign.report.result import AccuracyResult, Assumption, Provenance, Result
+from codesign.simulation import BackendName, Progress, Simulation, silent
 from hwsim.chip.load import load_arch
+from hwsim.chip.spec import Arch
+from hwsim.cost import load_technology
+from hwsim.peripherals.spec import AdcRange
+from hwsim.spec import read_yaml, validate
+from mapping.counts import plan_counts
 from mapping.design import Design, load_design
-from mapping.onnx_import import import_network
+from mapping.digital import digital_counts
+from mapping.execute import run_float
+from mapping.network import QuantizedNetwork
+from mapping.onnx_import import ImportedNetwork, import_network
 from mapping.plan import Plan, plan
+from mapping.quantize import Scheme, quantize
 from mapping.shapes import LayerShape, layer_shapes, load_shapes
 
 
@@ -22,24 +41,139 @@ def map_network(
 
     Args:
         network: an ONNX file, or a YAML file of layer shapes.
-        tiles: tiles to use in all; None as `mapping.plan.plan`.
+        tiles: tiles to use in all; None: whole clusters that hold the network.
         input_shapes: whole shapes of inputs that the ONNX file leaves open.
 
     Raises:
         HwsimError: a file is wrong, or the network does not fit the architecture.
     """
     hardware = load_arch(arch)
-    name, layers = _layers(network, input_shapes)
-    knobs = Design() if design is None else load_design(design)
-    where = "design" if design is None else str(design)
-    return name, plan(layers, hardware, knobs, tiles=tiles, where=where)
-
-
-def _layers(
-    network: Path, input_shapes: Mapping[str, Sequence[int]] | None
-) -> tuple[str, list[LayerShape]]:
     if network.suffix in (".yaml", ".yml"):
-        return load_shapes(network)
-    imported = import_network(network, input_shapes, weights=False)
-    known = imported.quantized or imported.network
-    return network.stem, layer_shapes(known)
+        name, layers = load_shapes(network)
+    else:
+        name = network.stem
+        layers = layer_shapes(import_network(network, input_shapes, weights=False).network)
+    return name, _plan(layers, hardware, design, tiles)
+
+
+def _plan(layers: Sequence[LayerShape], arch: Arch, design: Path | None, tiles: int | None) -> Plan:
+    knobs = Design() if design is None else load_design(design)
+    return plan(layers, arch, knobs, tiles=tiles, where=str(design or "design"))
+
+
+def simulate(asked: Simulation, *, command: str = "", progress: Progress = silent) -> Result:
+    """Accuracy, energy, area and latency of a network on modelled hardware.
+
+    Args:
+        command: what the user typed, for the record.
+
+    Raises:
+        HwsimError: a file is wrong, or network, data and hardware do not fit together.
+    """
+    arch = load_arch(asked.arch)
+    technology = load_technology(arch.technology)
+    scheme = _scheme(asked.scheme, arch)
+    imported = import_network(asked.network)
+    images = _images(asked, arch, imported)
+    network, origin = _integers(imported, images, scheme, progress)
+    placed = _plan(layer_shapes(network), arch, asked.design, asked.tiles)
+    in_integers = right_in_integers(network, images, progress)
+    measured = measure(asked, arch, network, placed, images, in_integers, progress)
+    counts = plan_counts(placed, arch) | digital_counts(network.network, arch.precision.input_bits)
+    for layer, pulses in measured.pulses.items():
+        counts[layer] += pulses
+    in_float = None if imported.quantized else _right_in_float(imported, images, progress)
+    return assemble(
+        asked.network.stem,
+        placed,
+        arch,
+        technology,
+        counts,
+        ops={node.name: node.op for node in network.network.nodes},
+        run=_run(asked, in_float, in_integers, measured),
+        assumptions=(origin, _activity(measured)),
+        provenance=_provenance(asked, command, images),
+    )
+
+
+def _scheme(file: Path | None, arch: Arch) -> Scheme:
+    """How a float network becomes integers; bits that the file leaves out are the hardware's."""
+    bits = arch.precision
+    own = {"weight_bits": bits.weight_bits, "activation_bits": bits.input_bits}
+    if file is None:
+        return Scheme(**own)
+    return validate(Scheme, {**own, **read_yaml(file)}, str(file))
+
+
+def _images(asked: Simulation, arch: Arch, imported: ImportedNetwork) -> Images:
+    calibrated = arch.tile.adc.range is AdcRange.CALIBRATED
+    on_tiles = asked.backend is BackendName.NUMBA
+    needed = imported.quantized is None or (calibrated and on_tiles)
+    return load_images(asked.data, imported.network, asked.samples, needed)
+
+
+def _integers(
+    imported: ImportedNetwork, images: Images, scheme: Scheme, progress: Progress
+) -> tuple[QuantizedNetwork, Assumption]:
+    """The network in integers, and a sentence on where they come from."""
+    if imported.quantized is not None:
+        text = "Weights and scales are the integers of the network's file."
+        return imported.quantized, Assumption(text=text, source="mapping.onnx_import")
+    watch = by_stage(progress, "calibration", len(images.calibration))
+    network = quantize(imported.network, images.calibration, scheme, watch)
+    text = (
+        f"Quantised after training to {scheme.weight_bits}-bit weights and "
+        f"{scheme.activation_bits}-bit activations"
+        f"{', some layers otherwise' if scheme.layers else ''}; ranges of activations by "
+        f"{scheme.method.value}, of weights by {scheme.weight_method.value}; calibrated on "
+        f"{images.calibration_source}."
+    )
+    if imported.float_layers:
+        text += f" The file leaves {', '.join(imported.float_layers)} in float."
+    return network, Assumption(text=text, source="mapping.quantize")
+
+
+def _right_in_float(
+    imported: ImportedNetwork, images: Images, progress: Progress
+) -> NDArray[np.bool_]:
+    watch = by_stage(progress, "float", len(images.test.labels))
+    logits = run_float(imported.network, images.test.images, progress=watch)
+    return classified(logits, images.test.labels)
+
+
+def _run(
+    asked: Simulation,
+    in_float: NDArray[np.bool_] | None,
+    in_integers: NDArray[np.bool_],
+    measured: Measured,
+) -> Run:
+    interval = accuracy_interval(measured.right)
+    on_tiles = asked.backend is BackendName.NUMBA
+    return Run(
+        accuracy=AccuracyResult(
+            float_=None if in_float is None else float(in_float.mean()),
+            quantized=float(in_integers.mean()),
+            mean=interval.mean,
+            ci95=(interval.low, interval.high),
+        ),
+        backend=asked.backend.value,
+        engine=asked.engine.value if on_tiles else None,
+        seed=asked.seed,
+        samples=measured.right.shape[1],
+        device_samples=measured.right.shape[0],
+    )
+
+
+def _activity(measured: Measured) -> Assumption:
+    text = f"Pulses on word lines and cells were counted on {measured.pulse_source}."
+    return Assumption(text=text, source="mapping.execute_tiles")
+
+
+def _provenance(asked: Simulation, command: str, images: Images) -> Provenance:
+    files = {"network": asked.network, "design": asked.design, "scheme": asked.scheme}
+    if Path(asked.arch).is_file():
+        files["arch"] = Path(asked.arch)
+    record = provenance(command, {key: file for key, file in files.items() if file is not None})
+    test = images.test
+    name = f"data: {len(test.labels)} images of {test.name}, pixels and labels"
+    return record.replace(inputs={**record.inputs, name: test.sha256})

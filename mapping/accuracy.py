@@ -39,15 +39,26 @@ def accuracy(logits: NDArray[Any], labels: NDArray[Any], confidence: float = 0.9
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
         raise DataError(f"labels: expected {logits.shape[:1]} numbers, found {labels.shape}")
     right = int((logits.argmax(axis=1) == labels).sum())
-    low, high = wilson(right, len(labels), confidence)
+    low, high = wilson(right, len(labels), normal_quantile(confidence))
     return Accuracy(right, len(labels), low, high)
 
 
-def wilson(right: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval for a probability after `right` of `total` (E. B. Wilson, JASA 22, 1927)."""
-    z = float(norm.ppf(0.5 + confidence / 2))
-    share = right / total
-    centre = share + z * z / (2 * total)
-    half = z * float(np.sqrt(share * (1 - share) / total + z * z / (4 * total * total)))
-    scale = 1 + z * z / total
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+def normal_quantile(confidence: float) -> float:
+    """Half the width of a two-sided normal interval, in standard deviations."""
+    return float(norm.ppf(0.5 + confidence / 2))
+
+
+def wilson(right: float, total: float, quantile: float) -> tuple[float, float]:
+    """Interval for a probability after `right` of `total` (E. B. Wilson, JASA 22, 1927).
+
+    Args:
+        total: trials; an effective number of them need not be whole.
+        quantile: half the width in standard deviations.
+    """
+    share, squared = right / total, quantile * quantile
+    centre = share + squared / (2 * total)
+    half = quantile * float(np.sqrt(share * (1 - share) / total + squared / (4 * total * total)))
+    scale = 1 + squared / total
+    # Rounding must not put the share itself outside.
+    low, high = (centre - half) / scale, (centre + half) / scale
+    return max(0.0, min(share, low)), min(1.0, max(share, high))

@@ -1,6 +1,7 @@
 """What every verb shares: its options, JSON on standard output, progress on standard error."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ MAX_SEED = (1 << 64) - 1
 class Settings:
     """What holds for one call of the command line."""
 
+    arguments: tuple[str, ...] = ()
     debug: bool = False
 
 
@@ -62,6 +64,12 @@ def arch_option(function: F) -> F:
         show_default=True,
         help="Preset (see `hwsim arch list`) or YAML file.",
     )(function)
+
+
+def command_line() -> str:
+    """What the user typed, for the record."""
+    settings = click.get_current_context().find_object(Settings)
+    return shlex.join(["hwsim", *(settings.arguments if settings else ())])
 
 
 def emit(document: Any) -> None:

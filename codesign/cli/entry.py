@@ -13,7 +13,10 @@ import click
 
 from codesign.cli.arch import arch
 from codesign.cli.console import Settings
+from codesign.cli.demo import demo
 from codesign.cli.map import map_verb
+from codesign.cli.report import report
+from codesign.cli.simulate import simulate
 from hwsim.errors import HwsimError
 
 WRONG_INPUT = 2
@@ -33,7 +36,7 @@ def hwsim() -> None:
     """
 
 
-for verb in (map_verb, arch):
+for verb in (demo, map_verb, simulate, report, arch):
     hwsim.add_command(verb)
 
 
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; its exit status."""
-    settings = Settings()
+    settings = Settings(tuple(arguments))
     try:
         with hwsim.make_context("hwsim", list(arguments), obj=settings) as context:
             hwsim.invoke(context)

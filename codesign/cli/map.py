@@ -40,13 +40,14 @@ def map_verb(
 
     Only shapes are read, so that the ONNX file's external data may be absent.
     """
-    from codesign.files import write_whole  # noqa: PLC0415
     from codesign.flow import map_network  # noqa: PLC0415
+    from codesign.report.files import write_whole  # noqa: PLC0415
     from mapping.table import map_json, map_table  # noqa: PLC0415
 
     shapes = dict(_input_shape(text) for text in input_shapes)
     name, plan = map_network(network, arch_name, design, tiles=tiles, input_shapes=shapes)
     if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, plan.to_json())
     if as_json:
         emit({**map_json(plan, name), "seed": seed})

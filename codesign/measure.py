@@ -1,0 +1,142 @@
+"""Running a network on a backend: which images are right, and how often cells are driven."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.images import Images
+from codesign.simulation import BackendName, Progress, Simulation
+from hwsim.chip.spec import Arch
+from hwsim.events import ZERO, EventCounts
+from mapping.counts import measured_pulses
+from mapping.execute import Backend, IdealBackend, LayerKernel, run
+from mapping.execute_tiles import TileBackend, calibrate
+from mapping.network import QuantizedNetwork
+from mapping.plan import Plan
+
+#: Images that show how often word lines are driven when the backend drives none.
+ACTIVITY_IMAGES = 32
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What executions on the asked backend showed.
+
+    right: (device samples, images), True where the class was right; of devices that nothing
+        disturbs there is one sample;
+    pulses: events of one inference that depend on codes and weights, by layer;
+    pulse_source: from what they were counted, in words.
+    """
+
+    right: NDArray[np.bool_]
+    pulses: Mapping[str, EventCounts]
+    pulse_source: str
+
+
+def by_stage(progress: Progress, name: str, total: int) -> Callable[[int], None]:
+    """`progress` for one stage of `total` images."""
+    return lambda done: progress(name, done, total)
+
+
+def classified(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(images,) True where the highest logit (of equal ones the first) is the label's."""
+    right: NDArray[np.bool_] = logits.argmax(axis=1) == labels
+    return right
+
+
+def right_in_integers(
+    network: QuantizedNetwork, images: Images, progress: Progress
+) -> NDArray[np.bool_]:
+    """(images,) True where the exact integer network is right."""
+    test = images.test
+    watch = by_stage(progress, "integers", len(test.labels))
+    logits = run(network, test.images, IdealBackend(network), progress=watch)
+    return classified(logits, test.labels)
+
+
+def measure(
+    asked: Simulation,
+    arch: Arch,
+    network: QuantizedNetwork,
+    plan: Plan,
+    images: Images,
+    in_integers: NDArray[np.bool_],
+    progress: Progress,
+) -> Measured:
+    """Accuracy and activity on the asked backend.
+
+    Args:
+        in_integers: what `right_in_integers` found: the backend `ideal` is just that.
+    """
+    if asked.backend is BackendName.IDEAL:
+        return _ideal(arch, network, plan, images, in_integers, progress)
+    test = images.test
+    watch = by_stage(progress, "converter ranges", len(images.calibration))
+    shifts = calibrate(network, plan, arch, images.calibration, watch)
+    right, pulses = [], []
+    for sample in range(asked.device_samples if _is_disturbed(arch) else 1):
+        tiles = TileBackend(
+            network, plan, arch, shifts=shifts, seed=asked.seed, device_sample=sample
+        )
+        watch = by_stage(progress, f"device sample {sample}", len(test.labels))
+        logits = run(network, test.images, tiles, progress=watch)
+        right.append(classified(logits, test.labels))
+        pulses.append(_pulses(tiles, plan, arch, len(test.labels)))
+    mean = {
+        layer: sum((p[layer] for p in pulses), start=ZERO).scaled(1 / len(pulses))
+        for layer in pulses[0]
+    }
+    return Measured(np.stack(right), mean, f"the {len(test.labels)} simulated images")
+
+
+def _is_disturbed(arch: Arch) -> bool:
+    """Whether two device samples can differ."""
+    return arch.device.fluctuation is not None or arch.device.programming is not None
+
+
+def _ideal(
+    arch: Arch,
+    network: QuantizedNetwork,
+    plan: Plan,
+    images: Images,
+    in_integers: NDArray[np.bool_],
+    progress: Progress,
+) -> Measured:
+    """Exact products; a few images also drive tiles, whose results are not used."""
+    few = replace(images.test, images=images.test.images[:ACTIVITY_IMAGES])
+    tiles = TileBackend(network, plan, arch, ideal_device=True)
+    shadowed = _Shadowed(IdealBackend(network), tiles)
+    run(network, few.images, shadowed, progress=by_stage(progress, "activity", len(few.images)))
+    pulses = _pulses(tiles, plan, arch, len(few.images))
+    return Measured(in_integers[None], pulses, f"the first {len(few.images)} images")
+
+
+@final
+@dataclass(frozen=True)
+class _Shadowed:
+    """Products of one backend; tiles see the same codes and count their pulses."""
+
+    exact: Backend
+    tiles: TileBackend
+
+    def layer(self, name: str) -> LayerKernel:
+        exact, tile = self.exact.layer(name), self.tiles.layer(name)
+
+        def product(codes: NDArray[np.int16], first_vector: int) -> NDArray[np.int64]:
+            tile(codes, first_vector)
+            return exact(codes, first_vector)
+
+        return product
+
+
+def _pulses(tiles: TileBackend, plan: Plan, arch: Arch, images: int) -> dict[str, EventCounts]:
+    """Pulses of one inference by layer, from what the tiles counted over `images`."""
+    found = {}
+    for layer in plan.layers:
+        tile = tiles.layer(layer.name)
+        counted = measured_pulses(layer, arch, tile.row_pulses(), tile.row_levels())
+        found[layer.name] = counted.scaled(1 / images)
+    return found

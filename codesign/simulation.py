@@ -1,0 +1,51 @@
+"""What is asked of a simulation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+#: Called with the stage, what is done of it, and of how much.
+Progress = Callable[[str, int, int], None]
+
+
+class BackendName(Enum):
+    """What multiplies."""
+
+    IDEAL = "ideal"  # exact integers
+    NUMBA = "numba"  # modelled tiles
+
+
+class Engine(Enum):
+    """How fluctuation enters on modelled tiles."""
+
+    MOMENTS = "moments"  # each column sum is drawn, with the mean and variance of its cells
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A network, data, hardware, and how much of it to run.
+
+    network: an ONNX file;
+    data: as `--data` takes it;
+    arch: a preset's name or a YAML file;
+    scheme: YAML file, how a float network becomes integers (None: the architecture's bits);
+    samples: images (None: all);
+    tiles: to use in all (None: whole clusters that hold the network).
+    """
+
+    network: Path
+    data: str
+    arch: str | Path = "emt"
+    design: Path | None = None
+    scheme: Path | None = None
+    samples: int | None = None
+    device_samples: int = 3
+    backend: BackendName = BackendName.NUMBA
+    engine: Engine = Engine.MOMENTS
+    tiles: int | None = None
+    seed: int = 0
+
+
+def silent(_stage: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
