@@ -1,0 +1,134 @@
+"""A plan and its counts become one record; nothing is lost and nothing counted twice."""
+
+import pytest
+
+from codesign.assemble import Run, assemble
+from codesign.assumptions import activity_assumption
+from codesign.report import AccuracyResult, Result
+from hwsim.chip.load import load_arch
+from hwsim.cost import Component, energy, leakage_J, load_technology, static_power, total_J
+from hwsim.errors import MappingError
+from hwsim.events import EventCounts
+from hwsim.tile.spec import Knobs
+from mapping.counts import Activity, plan_counts, total_counts
+from mapping.design import Design
+from mapping.plan import Plan, plan
+from mapping.shapes import LayerShape
+
+EMT = load_arch("emt")
+TECHNOLOGY = load_technology(EMT.technology)
+LAYERS = (
+    LayerShape(name="conv", op="conv", rows=147, cols=64, mvms_per_inference=256),
+    LayerShape(name="hidden", rows=1024, cols=256),
+    LayerShape(name="last", rows=256, cols=10),
+)
+POOL = EventCounts(pool_ops=1024, buffer_read_bits=8192, buffer_write_bits=2048)
+
+
+def planned(design: Design | None = None) -> Plan:
+    return plan(LAYERS, EMT, design)
+
+
+def counted(of: Plan) -> dict[str, EventCounts]:
+    return plan_counts(of, EMT, Activity()) | {"pool": POOL}
+
+
+def assembled(design: Design | None = None, run: Run | None = None) -> Result:
+    of = planned(design)
+    return assemble("net", of, EMT, TECHNOLOGY, counted(of), ops={"pool": "max_pool"}, run=run)
+
+
+def test_the_breakdowns_and_the_layers_all_sum_to_the_total_energy() -> None:
+    result = assembled()
+    total = result.energy_J.total
+    assert total > 0
+    assert sum(result.energy_J.by_component.values()) == pytest.approx(total, rel=1e-12)
+    assert sum(result.energy_J.by_layer.values()) == pytest.approx(total, rel=1e-12)
+    for layer in result.layers:
+        assert sum(layer.energy_by_component_J.values()) == pytest.approx(layer.energy_J)
+        assert layer.energy_J == result.energy_J.by_layer[layer.name]
+
+
+def test_the_energy_is_that_of_all_events_plus_leakage_over_one_interval() -> None:
+    of, result = planned(), assembled()
+    dynamic = total_J(energy(total_counts(counted(of)), EMT, TECHNOLOGY))
+    interval = of.bottleneck_cycles / EMT.tile.clock_Hz
+    static = leakage_J(EMT, TECHNOLOGY, of.clusters, interval)
+    assert static == pytest.approx(
+        total_J(static_power(EMT, TECHNOLOGY, of.clusters)) / result.throughput_per_s
+    )
+    assert result.energy_J.total == pytest.approx(dynamic + static)
+    assert result.energy_J.by_component["leakage"] == pytest.approx(static)
+
+
+def test_time_and_size_are_those_of_the_plan() -> None:
+    of, result = planned(), assembled()
+    assert result.cycles == sum(layer.cycles for layer in of.layers)
+    assert result.latency_s == pytest.approx(result.cycles / EMT.tile.clock_Hz)
+    assert result.throughput_per_s == pytest.approx(EMT.tile.clock_Hz / of.bottleneck_cycles)
+    assert (result.tiles, result.clusters, result.macs) == (of.tiles, of.clusters, of.macs)
+    assert result.tops_per_W == pytest.approx(2 * of.macs / result.energy_J.total / 1e12)
+    assert result.area_m2.total == pytest.approx(sum(result.area_m2.by_component.values()))
+
+
+def test_knobs_of_one_layer_change_that_layers_energy_only() -> None:
+    louder = Design(layers={"hidden": Knobs(read_voltage_V=0.4)})
+    base, changed = assembled(), assembled(louder)
+    differing = {
+        layer.name
+        for layer, before in zip(changed.layers, base.layers, strict=True)
+        if layer.energy_J != before.energy_J
+    }
+    assert differing == {"hidden"}
+    row = next(layer for layer in changed.layers if layer.name == "hidden")
+    before = next(layer for layer in base.layers if layer.name == "hidden")
+    assert row.read_voltage_V == 0.4
+    array = Component.ARRAY.value
+    ratio = row.energy_by_component_J[array] / before.energy_by_component_J[array]
+    assert ratio == pytest.approx(4.0)
+
+
+def test_a_digital_node_has_energy_but_neither_tiles_nor_time_nor_leakage() -> None:
+    pool = next(layer for layer in assembled().layers if layer.name == "pool")
+    assert (pool.op, pool.tiles, pool.cycles) == ("max_pool", 0, 0)
+    assert set(pool.energy_by_component_J) == {"buffer", "pooling"}
+
+
+def test_a_layer_without_counts_is_named() -> None:
+    of = planned()
+    counts = counted(of)
+    del counts["last"]
+    with pytest.raises(MappingError, match="counts: expected layer 'last', found none"):
+        assemble("net", of, EMT, TECHNOLOGY, counts)
+
+
+def test_what_was_run_is_recorded_and_what_was_not_is_none() -> None:
+    accuracy = AccuracyResult(mean=0.9, ci95=(0.88, 0.92), quantized=0.95)
+    result = assembled(run=Run(accuracy=accuracy, backend="numba", seed=7, samples=100))
+    assert (result.accuracy, result.backend, result.seed) == (accuracy, "numba", 7)
+    assert accuracy.float_ is None
+    bare = assembled()
+    assert (bare.accuracy, bare.backend, bare.seed, bare.samples) == (None, None, None, None)
+
+
+def test_every_report_states_device_fluctuation_technology_and_figures_with_sources() -> None:
+    result = assembled()
+    texts = " ".join(a.text for a in result.assumptions)
+    for said in ("emt-normal", "Read fluctuation: law absolute, amplitude 0.02", "emt-32nm"):
+        assert said in texts
+    assert any("Scenario assumption" in a.source for a in result.assumptions)
+    assert len(result.figures) > 50
+    assert all(figure.source for figure in result.figures)
+
+
+def test_a_converter_outside_the_sourced_table_is_stated() -> None:
+    inside = " ".join(a.text for a in assembled().assumptions)
+    assert "outside the sourced table" not in inside
+    outside = assembled(Design(layers={"last": Knobs(adc_bits=3)}))
+    assert any("converter of 3 bits lies outside" in a.text for a in outside.assumptions)
+
+
+def test_assumed_activity_is_said_in_words() -> None:
+    text = activity_assumption(Activity(density=0.25, level=0.5)).text
+    assert "Nothing was simulated" in text
+    assert "25%" in text
