@@ -50,6 +50,9 @@ def complaints(kind: type[Spec]) -> list[str]:
         unit = schema.get("unit")
         if unit is None:
             wrong.append(f"{kind.__qualname__}.{field}: a bare float; use a type of hwsim.units")
+        elif unit == "%":
+            if "percent" not in field:
+                wrong.append(f"{kind.__qualname__}.{field}: the name must say percent")
         elif unit != "1" and not field.endswith(f"_{unit}"):
             wrong.append(f"{kind.__qualname__}.{field}: the name must end in _{unit}")
     return wrong
