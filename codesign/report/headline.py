@@ -67,7 +67,8 @@ def accuracy_detail(accuracy: AccuracyResult, result: Result) -> str:
     if result.samples is not None:
         said.append(f"{grouped(result.samples)} samples")
     if result.device_samples is not None:
-        said.append(f"{result.device_samples} device samples")
+        plural = "" if result.device_samples == 1 else "s"
+        said.append(f"{result.device_samples} device sample{plural}")
     if accuracy.float_ is not None:
         said.append(f"float {percent(accuracy.float_)}")
     if accuracy.quantized is not None:
