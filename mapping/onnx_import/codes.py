@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mapping.network import QuantParams
 from mapping.onnx_import.graph import Codes, FileNode, Tensor, Unsupported, positive_axis
-from mapping.onnx_import.walk import Translator, Walk, same_params
+from mapping.onnx_import.walk import Translator, Walk
 
 MAX_ACTIVATION_BITS = 8
 #: TensorProto data types by which `output_dtype` names a kind of code.
@@ -129,18 +129,15 @@ def quantize(walk: Walk, node: FileNode) -> None:
         walk.bind(node.outputs[0], _quantised_constant(walk, node, tensor))
         return
     params = activation_params(walk, node, 1, 2)
-    if tensor.params is not None and same_params(tensor.params, params):
+    if tensor.params is not None and tensor.params == params:
         walk.bind(node.outputs[0], replace(tensor, raw=True))
         return
     for earlier in walk.nodes:
-        if earlier.op == "quantize" and earlier.inputs == (tensor.name,):
-            found = walk.params[earlier.output]
-            if same_params(found, params):
-                walk.bind(
-                    node.outputs[0],
-                    Tensor(earlier.output, tensor.shape, params=params, raw=True),
-                )
-                return
+        same = earlier.op == "quantize" and earlier.inputs == (tensor.name,)
+        if same and walk.params[earlier.output] == params:
+            held = Tensor(earlier.output, tensor.shape, params=params, raw=True)
+            walk.bind(node.outputs[0], held)
+            return
     output = walk.emit(node, "quantize", [tensor], tensor.shape)
     walk.params[output.name] = params
     walk.bind(node.outputs[0], replace(output, params=params, raw=True))

@@ -93,7 +93,7 @@ def _expanded(draft: Draft, node: Node) -> list[Node]:
 
 
 def join_bias(draft: Draft) -> None:
-    """Joins `linear` without bias and the add of a constant row behind it."""
+    """Joins a linear node without bias and the add of one constant per output behind it."""
     uses = draft.uses()
     producers = {node.output: node for node in draft.nodes}
     gone: set[str] = set()
@@ -104,31 +104,40 @@ def join_bias(draft: Draft) -> None:
             nodes.append(node)
             continue
         source, constant = match
-        outputs = draft.shapes[source.inputs[1]][1]
+        outputs = (_outputs(draft, source),)
         bias = constant
-        if draft.shapes[constant] != (outputs,):
-            bias = f"{constant}:row"
-            draft.shapes[bias] = (outputs,)
+        if draft.shapes[constant] != outputs:
+            bias = f"{source.name}/bias"
+            draft.shapes[bias] = outputs
             if constant in draft.constants:
                 value = draft.constants[constant].reshape(-1)
-                draft.constants[bias] = np.broadcast_to(value, (outputs,)).copy()
+                draft.constants[bias] = np.broadcast_to(value, outputs).copy()
         gone.add(source.output)
         nodes.append(replace(source, inputs=(*source.inputs[:2], bias), output=node.output))
     draft.nodes = [node for node in nodes if node.output not in gone]
 
 
+def _outputs(draft: Draft, source: Node) -> int:
+    weight = draft.shapes[source.inputs[1]]
+    return weight[0] if source.op == "conv" else weight[1]
+
+
 def _bias_after(
     draft: Draft, node: Node, producers: Mapping[str, Node], uses: Mapping[str, int]
 ) -> tuple[Node, str] | None:
+    """The linear node and the constant that an add joins, if it does just that."""
     for first, second in (node.inputs, node.inputs[::-1]):
         source = producers.get(first)
-        if source is None or source.op != "linear" or len(source.inputs) != 2:
+        if source is None or source.op not in LINEAR_OPS or len(source.inputs) != 2:
             continue
         if uses[first] != 1 or second in producers or second in draft.inputs:
             continue
-        shape, outputs = draft.shapes[second], draft.shapes[source.inputs[1]][1]
-        row = all(size == 1 for size in shape[:-1]) and shape[-1:] in ((outputs,), (1,), ())
-        if row and len(shape) <= len(draft.shapes[first]):
+        rank = len(draft.shapes[first])
+        shape = (1,) * (rank - len(draft.shapes[second])) + draft.shapes[second]
+        channel = 1 if source.op == "conv" else rank - 1
+        other = [size for axis, size in enumerate(shape) if axis != channel]
+        fits = shape[channel] in (1, _outputs(draft, source))
+        if len(shape) == rank and fits and set(other) <= {1}:
             return source, second
     return None
 

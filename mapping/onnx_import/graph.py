@@ -6,7 +6,7 @@ a multiple of it is a batch merged with other axes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -108,7 +108,6 @@ class FileGraph:
     constants: Mapping[str, Tensor]
     opset: int
     fixed_batch: int | None = None
-    remarks: Sequence[str] = field(default_factory=tuple)
 
 
 def public_shape(shape: Sequence[int]) -> tuple[int, ...]:

@@ -178,8 +178,8 @@ def _float_network(draft: Draft) -> Network:
     show_saturation(own)
     drop_nodes(own, lambda node: node.op == "quantize" and node.output not in own.outputs)
     write_conversions(own)
-    fold_batch_normalization(own)
     join_bias(own)
+    fold_batch_normalization(own)
     return own.network()
 
 

@@ -76,8 +76,10 @@ class Walk:
         name = node.input(index)
         if name:
             tensor = self.tensors[name]
-            if not tensor.constant or tensor.value is None:
+            if not tensor.constant:
                 raise Unsupported(f"input {index} is not a constant")
+            if tensor.value is None:
+                raise Unsupported(f"input {index} is a constant whose data was not read")
             return tensor.value
         if key and key in node.attributes:
             return np.asarray(node.attributes[key])
@@ -176,14 +178,9 @@ class Walk:
         Raises:
             Unsupported: the producer stated others.
         """
-        if tensor.params is not None and not same_params(tensor.params, params):
+        if tensor.params is not None and tensor.params != params:
             raise Unsupported(
                 f"{tensor.name!r} is written with scale {tensor.params.scale:g}, zero point "
                 f"{tensor.params.zero_point} and read with {params.scale:g}, {params.zero_point}"
             )
         return replace(tensor, raw=False, params=params)
-
-
-def same_params(a: QuantParams, b: QuantParams) -> bool:
-    """Whether codes mean the same real values."""
-    return a == b

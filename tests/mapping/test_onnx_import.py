@@ -163,6 +163,35 @@ CASES: dict[str, Case] = {
         ("linear",),
         {"w": floats(7, 5), "c": floats(5)},
     ),
+    "conv and bias added": Case(
+        lambda opset: [node("Conv", ["x", "w"], "p"), node("Add", ["p", "c"])],
+        IMAGE,
+        ("conv",),
+        {"w": floats(4, 3, 3, 3), "c": floats(4, 1, 1)},
+    ),
+    "conv and a picture added": Case(
+        lambda opset: [node("Conv", ["x", "w"], "p"), node("Add", ["p", "c"])],
+        IMAGE,
+        ("conv", "add"),
+        {"w": floats(4, 3, 3, 3), "c": floats(1, 4, 7, 6)},
+    ),
+    "one scalar added to two layers": Case(
+        lambda opset: [
+            node("MatMul", ["x", "w"], "p"),
+            node("Add", ["p", "c"], "h"),
+            node("MatMul", ["h", "v"], "q"),
+            node("Add", ["q", "c"]),
+        ],
+        (7,),
+        ("linear", "linear"),
+        {"w": floats(7, 5), "v": floats(5, 3), "c": floats()},
+    ),
+    "matmul, bias and batch norm": Case(
+        batch_norm(node("MatMul", ["x", "w"], "p"), node("Add", ["p", "c0"], "c")),
+        (7,),
+        ("linear",),
+        {"w": floats(7, 5), "c0": floats(5), **stats(5)},
+    ),
     "attention": Case(
         attention,
         (4, 6),
