@@ -28,6 +28,8 @@ from hwsim._jit import (
 from hwsim.rng import fold, normal_deviates, random_words
 
 GROUP = 16  # vectors that share one pass over a strip's planes
+SAMPLE_BITS = 8  # a disturbed column sum is sampled in units of 2^-8 level step
+SAMPLE_ONE = np.float32(1 << SAMPLE_BITS)
 
 _U64 = np.uint64
 _M1 = np.uint64(0x00AA00AA00AA00AA)
@@ -100,193 +102,206 @@ def count_pulses(codes, mask, digit_bits, pulses):
 
 
 @kernel
-def column_sums(words, planes, weights, lanes, out):
-    """Weighted population counts of one strip of lanes, added to `out`.
+def column_sums(words, m, planes, weights, lanes, out):
+    """Weighted population counts of one strip of lanes for all phases, added to `out`.
 
-    out[i] += sum over planes p and words w of weights[p] * popcount(words[w] & planes[p, w, i])
+    out[t, i] += sum over p, w of weights[p] * popcount(words[t, m, w] & planes[p, w, i])
 
-    words (W,) and planes (P, W, n) unsigned, weights (P,) and out (n,) signed of the same
-    width; plane p is zero from lane lanes[p] on and not read there.  (Indices that start
-    elsewhere than at a loop's own zero make Numba guard against negative ones, which costs
-    a factor of ten here: strips are arrays of their own.)
+    words (T, M, W) and planes (P, W, n) unsigned, weights (P,) and out (T, n) signed of the
+    same width; plane p is zero from lane lanes[p] on and not read there.  All phases in one
+    call: views of arrays cost an atomic count each, which ruled narrow layers.  Strips are
+    arrays of their own: an index that starts elsewhere than at a loop's own zero makes Numba
+    guard against negative ones, which cost a factor of ten.
     """
-    size = words.shape[0]
+    size = words.shape[2]
     for p in range(planes.shape[0]):
         n = lanes[p]
         weight = weights[p]
         w = 0
         while size - w >= 8:
-            a, b, c, d = words[w], words[w + 1], words[w + 2], words[w + 3]
-            e, f, g, h = words[w + 4], words[w + 5], words[w + 6], words[w + 7]
-            for i in range(n):
-                low = popcount(a & planes[p, w, i]) + popcount(b & planes[p, w + 1, i])
-                low += popcount(c & planes[p, w + 2, i]) + popcount(d & planes[p, w + 3, i])
-                high = popcount(e & planes[p, w + 4, i]) + popcount(f & planes[p, w + 5, i])
-                high += popcount(g & planes[p, w + 6, i]) + popcount(h & planes[p, w + 7, i])
-                out[i] += (low + high) * weight
+            for t in range(words.shape[0]):
+                a, b, c, d = (
+                    words[t, m, w],
+                    words[t, m, w + 1],
+                    words[t, m, w + 2],
+                    words[t, m, w + 3],
+                )
+                e, f, g, h = (
+                    words[t, m, w + 4],
+                    words[t, m, w + 5],
+                    words[t, m, w + 6],
+                    words[t, m, w + 7],
+                )
+                if (a | b | c | d | e | f | g | h) == 0:
+                    continue  # no word line of these is driven
+                for i in range(n):
+                    low = popcount(a & planes[p, w, i]) + popcount(b & planes[p, w + 1, i])
+                    low += popcount(c & planes[p, w + 2, i]) + popcount(d & planes[p, w + 3, i])
+                    high = popcount(e & planes[p, w + 4, i]) + popcount(f & planes[p, w + 5, i])
+                    high += popcount(g & planes[p, w + 6, i]) + popcount(h & planes[p, w + 7, i])
+                    out[t, i] += (low + high) * weight
             w += 8
         while size - w >= 2:
-            a, b = words[w], words[w + 1]
-            for i in range(n):
-                out[i] += (
-                    popcount(a & planes[p, w, i]) + popcount(b & planes[p, w + 1, i])
-                ) * weight
+            for t in range(words.shape[0]):
+                a, b = words[t, m, w], words[t, m, w + 1]
+                if (a | b) == 0:
+                    continue
+                for i in range(n):
+                    low = popcount(a & planes[p, w, i]) + popcount(b & planes[p, w + 1, i])
+                    out[t, i] += low * weight
             w += 2
         if w < size:
-            a = words[w]
-            for i in range(n):
-                out[i] += popcount(a & planes[p, w, i]) * weight
+            for t in range(words.shape[0]):
+                a = words[t, m, w]
+                for i in range(n):
+                    out[t, i] += popcount(a & planes[p, w, i]) * weight
 
 
 @kernel
-def _convert(sums, adc, scale, acc):
-    """acc[i] += scale * clip((sums[i] + half) >> shift, low, high), in integers."""
-    for i in range(sums.shape[0]):
-        code = typed_shr(typed_add(sums[i], adc.half), adc.shift)
-        code = typed_max(typed_min(code, adc.high), adc.low)
-        acc[i] = typed_add(acc[i], typed_mul(np.int32(code), scale))
+def _convert(sums, adc, scales, acc):
+    """acc[i] += sum over t of scales[t] * clip((sums[t, i] + half) >> shift, low, high).
+
+    sums (T, n) int16 or int32, scales (T,) and acc (n,) int32.
+    """
+    half, shift, low, high = adc.half, adc.shift, adc.low, adc.high
+    for t in range(sums.shape[0]):
+        scale = scales[t]
+        for i in range(sums.shape[1]):
+            code = typed_shr(typed_add(sums[t, i], half), shift)
+            code = typed_max(typed_min(code, high), low)
+            acc[i] = typed_add(acc[i], typed_mul(np.int32(code), scale))
 
 
 @kernel
-def _convert_noisy(values, variances, deviates, adc, scale, acc):
-    """The same for a value with Gaussian noise: real numbers up to the rounding."""
-    for i in range(values.shape[0]):
-        noisy = values[i] + deviates[i] * np.sqrt(variances[i])
-        code = np.floor(noisy * adc.inverse_lsb + np.float32(0.5))
-        code = min(max(code, np.float32(adc.low)), np.float32(adc.high))
-        acc[i] = typed_add(acc[i], typed_mul(np.int32(code), scale))
-
-
-@kernel
-def _ones(words):
-    total = 0
-    for w in range(words.shape[0]):
-        total += np.int64(popcount(words[w]))
-    return total
+def _subtract(sums):
+    """sums[0] -= sums[1]; sums (2, T, n)."""
+    for t in range(sums.shape[1]):
+        for i in range(sums.shape[2]):
+            sums[0, t, i] = typed_sub(sums[0, t, i], sums[1, t, i])
 
 
 @kernel
 def _driven(words):
-    """Whether any word line is driven; words (M, W)."""
-    for m in range(words.shape[0]):
-        for w in range(words.shape[1]):
-            if words[m, w] != 0:
-                return True
-    return False
+    """Whether any word line is driven in any phase; words (T, M, W)."""
+    return words.any()
 
 
 @kernel
 def ideal_block(words, bank, adc, phase_scales, acc):
     """Codes of one row block without fresh noise, folded over phases.
 
-    words (V, T, M, W); bank: Bank; adc: Converter; phase_scales (T,) int32, the signed weight
+    words (V, T, M, W); bank: Bank; adc: AdcWords; phase_scales (T,) int32, the signed weight
     of each phase; acc (V, strips, converted columns of a pair, width) int32, overwritten:
     sum over phases of phase_scale * code, in units of the least significant bit.
     """
     strips, pairs, _, _, width = bank.planes.shape
-    digits = bank.weights.shape[0]
-    sums = np.empty((pairs, width), bank.weights.dtype)
+    sums = np.empty((pairs, words.shape[1], width), bank.weights.dtype)
     acc[:] = 0
     for group in range(0, words.shape[0], GROUP):
         for strip in range(strips):
+            lanes = bank.lanes[strip]
             for v in range(group, min(group + GROUP, words.shape[0])):
-                for t in range(words.shape[1]):
-                    if not _driven(words[v, t]):
-                        continue  # no word line driven: every sum, and so every code, is zero
-                    sums[:] = 0
-                    for c in range(pairs):
-                        for u in range(digits):
-                            planes = bank.planes[strip, c]
-                            column_sums(
-                                words[v, t, u], planes, bank.weights[u], bank.lanes[strip], sums[c]
-                            )
-                    if adc.subtract:
-                        for i in range(width):
-                            sums[0, i] = typed_sub(sums[0, i], sums[1, i])
-                    for c in range(acc.shape[2]):
-                        _convert(sums[c], adc, phase_scales[t], acc[v, strip, c])
+                digits = words[v]
+                if not _driven(digits):
+                    continue  # every sum, and so every code, is zero
+                sums[:] = 0
+                for c in range(pairs):
+                    for u in range(bank.weights.shape[0]):
+                        column_sums(
+                            digits, u, bank.planes[strip, c], bank.weights[u], lanes, sums[c]
+                        )
+                if adc.subtract:
+                    _subtract(sums)
+                for c in range(acc.shape[2]):
+                    _convert(sums[c], adc, phase_scales, acc[v, strip, c])
 
 
 @kernel
 def moments_block(words, bank, noise, adc, phase_scales, key, first, acc):
     """Codes of one row block with fresh noise of the right mean and variance per conversion.
 
-    As `ideal_block`; noise: Noise; the deviates of phase t of vector v are drawn under the key
-    (key, first + v, t), lane by lane.
+    As `ideal_block`, but adc converts samples (int32, SAMPLE_BITS fractional bits); noise:
+    Noise; all deviates of vector v in a strip are drawn under the key (key, first + v, strip),
+    column of the pair by column, phase by phase, lane by lane.
+    """
+    strips, _, _, _, width = bank.planes.shape
+    samples = np.empty((acc.shape[2], words.shape[1], width), np.int32)
+    for group in range(0, words.shape[0], GROUP):
+        for strip in range(strips):
+            for v in range(group, min(group + GROUP, words.shape[0])):
+                acc[v, strip] = 0
+                if noise.floor == 0 and not _driven(words[v]):
+                    continue
+                strip_key = fold(fold(key, first + v), strip)
+                sample_strip(words[v], strip, bank, noise, adc.subtract, strip_key, samples)
+                for c in range(acc.shape[2]):
+                    _convert(samples[c], adc, phase_scales, acc[v, strip, c])
 
+
+@kernel
+def sample_strip(words, strip, bank, noise, subtract, key, samples):
+    """What the converters see of one vector in one strip of lanes, all phases.
+
+    words (T, M, W); samples (C converted, T, width) int32, overwritten.
     For each conversion, with x the digits of the phase and g the cell levels,
         mean     = sum_i x_i g_i + sum_i x_i m(g_i)
         variance = sum_i x_i^2 v(g_i) + noise.floor
     where m and v are polynomials of the level's bits (device.fluctuation.Polynomial), and x_i
     and x_i^2 are sums of input monomials, so that everything is a population count.
     """
-    strips, pairs, _, _, width = bank.planes.shape
-    sums = np.empty(width, bank.weights.dtype)
-    values = np.empty((pairs, width), np.float32)
-    variances = np.empty((pairs, width), np.float32)
-    random = np.empty((width + 1) // 2, np.uint64)
-    halves = random.view(np.uint32)
-    deviates = np.empty(width, np.float32)
-    acc[:] = 0
-    for group in range(0, words.shape[0], GROUP):
-        for strip in range(strips):
-            for v in range(group, min(group + GROUP, words.shape[0])):
-                vector_key = fold(key, first + v)
-                for t in range(words.shape[1]):
-                    if noise.floor == 0 and not _driven(words[v, t]):
-                        continue
-                    for c in range(pairs):
-                        _moments(words[v, t], strip, c, bank, noise, sums, values[c], variances[c])
-                    if adc.subtract:
-                        for i in range(width):
-                            values[0, i] -= values[1, i]
-                            variances[0, i] += variances[1, i]
-                    read_key = fold(vector_key, t)
-                    for c in range(acc.shape[2]):
-                        random_words(read_key, (c * strips + strip) * random.shape[0], random)
-                        normal_deviates(halves, deviates)
-                        _convert_noisy(
-                            values[c],
-                            variances[c],
-                            deviates,
-                            adc,
-                            phase_scales[t],
-                            acc[v, strip, c],
-                        )
+    values = np.zeros(samples.shape, np.float32)
+    variances = np.full(samples.shape, noise.floor, np.float32)
+    sums = np.empty(samples.shape[1:], bank.weights.dtype)
+    for pair in range(bank.planes.shape[1]):
+        c = pair if samples.shape[0] > 1 else 0
+        sign = np.float32(-1) if subtract and pair == 1 else np.float32(1)
+        for m in range(words.shape[1]):
+            _add_moments(words, m, strip, pair, sign, bank, noise, sums, values[c], variances[c])
+    random = np.empty((samples.size + 1) // 2, np.uint64)
+    deviates = np.empty(2 * random.size, np.float32)
+    random_words(key, 0, random)
+    normal_deviates(random.view(np.int32), deviates)
+    _sample(values.ravel(), variances.ravel(), deviates, samples.ravel())
 
 
 @kernel
-def _moments(words, strip, pair, bank, noise, sums, values, variances):
-    """Mean and variance of one strip of column sums; words (M, W) are the input monomials."""
-    n = sums.shape[0]
-    for i in range(n):
-        values[i] = np.float32(0)
-        variances[i] = noise.floor
-    for m in range(words.shape[0]):
-        ones = np.float32(_ones(words[m]))
-        linear = noise.linear[m]
-        square = noise.square[m]
+def _add_moments(words, m, strip, pair, sign, bank, noise, sums, values, variances):
+    """Add what input monomial m contributes to mean and variance of one column of the pair."""
+    linear = noise.linear[m] * sign
+    square = noise.square[m]
+    sums[:] = 0
+    column_sums(words, m, bank.planes[strip, pair], bank.weights[0], bank.lanes[strip], sums)
+    slope = linear * (np.float32(1) + noise.mean[1]) * noise.unit
+    _add_linear(words, m, sums, linear * noise.mean[0], slope, values)
+    rise = square * noise.variance[1] * noise.unit
+    _add_linear(words, m, sums, square * noise.variance[0], rise, variances)
+    for e in range(noise.extra_weights.shape[0]):
         sums[:] = 0
-        column_sums(words[m], bank.planes[strip, pair], bank.weights[0], bank.lanes[strip], sums)
-        shift = linear * noise.mean[0] * ones
-        slope = linear * (np.float32(1) + noise.mean[1])
-        base = square * noise.variance[0] * ones
-        rise = square * noise.variance[1]
-        for i in range(n):
-            level_sum = np.float32(sums[i]) * noise.unit
-            values[i] += shift + slope * level_sum
-            variances[i] += base + rise * level_sum
-        for e in range(noise.extra_weights.shape[0]):
-            sums[:] = 0
-            one = noise.extra_weights[e : e + 1]
-            column_sums(words[m], noise.extra[strip, pair, e : e + 1], one, noise.extra_lanes, sums)
-            shift = linear * noise.mean[2 + e]
-            rise = square * noise.variance[2 + e]
-            for i in range(n):
-                values[i] += shift * np.float32(sums[i])
-                variances[i] += rise * np.float32(sums[i])
-    for i in range(n):
-        variances[i] = max(variances[i], np.float32(0))
+        one = noise.extra_weights[e : e + 1]
+        column_sums(words, m, noise.extra[strip, pair, e : e + 1], one, noise.extra_lanes, sums)
+        _add_linear(words, m, sums, np.float32(0), linear * noise.mean[2 + e], values)
+        _add_linear(words, m, sums, np.float32(0), square * noise.variance[2 + e], variances)
+
+
+@kernel
+def _add_linear(words, m, sums, per_row, slope, out):
+    """out[t, i] += per_row * (driven word lines in phase t) + slope * sums[t, i]."""
+    for t in range(out.shape[0]):
+        ones = 0
+        for w in range(words.shape[2]):
+            ones += np.int64(popcount(words[t, m, w]))
+        constant = per_row * np.float32(ones)
+        for i in range(out.shape[1]):
+            out[t, i] += constant + slope * np.float32(sums[t, i])
+
+
+@kernel
+def _sample(values, variances, deviates, samples):
+    """samples[i] = a Gaussian column sum, as the fixed-point number that the converter sees."""
+    for i in range(values.shape[0]):
+        # abs: rounding may leave a variance below zero by its last bit.
+        noisy = values[i] + deviates[i] * np.sqrt(np.abs(variances[i]))
+        samples[i] = np.int32(np.floor(noisy * SAMPLE_ONE + np.float32(0.5)))
 
 
 @kernel
@@ -322,20 +337,17 @@ def histogram_block(words, bank, subtract, lanes, counts):
     lanes: lanes in use; those that fill up the last strip are left out.
     """
     strips, pairs, _, _, width = bank.planes.shape
-    sums = np.empty((pairs, width), bank.weights.dtype)
+    sums = np.empty((pairs, words.shape[1], width), bank.weights.dtype)
     for v in range(words.shape[0]):
-        for t in range(words.shape[1]):
-            for strip in range(strips):
-                sums[:] = 0
-                for c in range(pairs):
-                    for u in range(bank.weights.shape[0]):
-                        planes = bank.planes[strip, c]
-                        column_sums(
-                            words[v, t, u], planes, bank.weights[u], bank.lanes[strip], sums[c]
-                        )
-                for i in range(min(width, lanes - strip * width)):
-                    if subtract:
-                        counts[abs(np.int64(sums[0, i]) - np.int64(sums[1, i]))] += 1
-                    else:
-                        for c in range(pairs):
-                            counts[np.int64(sums[c, i])] += 1
+        for strip in range(strips):
+            sums[:] = 0
+            for c in range(pairs):
+                for u in range(bank.weights.shape[0]):
+                    planes = bank.planes[strip, c]
+                    column_sums(words[v], u, planes, bank.weights[u], bank.lanes[strip], sums[c])
+            if subtract:
+                _subtract(sums)
+            for c in range(1 if subtract else pairs):
+                for t in range(words.shape[1]):
+                    for i in range(min(width, lanes - strip * width)):
+                        counts[abs(np.int64(sums[c, t, i]))] += 1

@@ -99,7 +99,7 @@ def _deviation(
     if disturbance.sigma.any():
         words = _words(levels.size, (*place, _PROGRAMMING))
         normal = np.empty(words.size, np.float32)
-        normal_deviates(words, normal)
+        normal_deviates(words.view(np.int32), normal)
         deviation += disturbance.sigma[levels] * normal.reshape(levels.shape)
     if disturbance.frozen and disturbance.amplitude.any():
         words = _words(levels.size, (*place, _STATES))

@@ -51,7 +51,6 @@ class AdcWords(NamedTuple):
     shift: Any
     low: Any
     high: Any
-    inverse_lsb: np.float32
     subtract: bool
 
 
@@ -165,10 +164,11 @@ class ProgrammedMatrix:
         strips, _, _, _, width = block.copies[0].bank.planes.shape
         acc = np.empty((codes.shape[0], strips, converted, width), np.int32)
         for copy in block.copies:
-            adc = self._adc_words(fraction_bits=self._fraction_bits)
             if copy.noise is None:
+                adc = self._adc_words(self._lane_type, self._fraction_bits)
                 _kernels.ideal_block(words, copy.bank, adc, self._phase_scales, acc)
             else:
+                adc = self._adc_words(np.int32, _kernels.SAMPLE_BITS)
                 _kernels.moments_block(
                     words, copy.bank, copy.noise, adc, self._phase_scales, copy.key, first, acc
                 )
@@ -267,17 +267,16 @@ class ProgrammedMatrix:
             _kernels.count_pulses(codes, np.uint16(1 << phases.magnitude_bits), 1, pulses)
         return pulses
 
-    def _adc_words(self, fraction_bits: int) -> AdcWords:
+    def _adc_words(self, lane: Any, fraction_bits: int) -> AdcWords:
+        """The converter for sums of type `lane` with `fraction_bits` below a level step."""
         converter = self.converter
         shift = converter.shift + fraction_bits
-        lane = self._lane_type
         largest = int(np.iinfo(lane).max)
         return AdcWords(
             half=lane((1 << shift) >> 1),
             shift=lane(shift),
             low=lane(converter.low),
             high=lane(min(converter.high, largest)),
-            inverse_lsb=np.float32(2.0**-converter.shift),
             subtract=converts_differences(self.geometry),
         )
 
