@@ -108,9 +108,12 @@ def binary(walk: Walk, node: FileNode, op: str, a: Tensor, b: Tensor) -> Tensor:
     """
     if a.raw or b.raw:
         raise Unsupported("integer codes without a scale")
-    if a.constant and b.constant:
-        raise Unsupported("two constants without data")
-    return walk.emit(node, op, [a, b], broadcast(a.shape, b.shape))
+    shape = broadcast(a.shape, b.shape)
+    if a.constant and b.constant:  # of which one has no data: else it would have been folded
+        result = Tensor(node.outputs[0], shape, constant=True)
+        walk.bind(result.name, result)
+        return result
+    return walk.emit(node, op, [a, b], shape)
 
 
 TRANSLATORS: dict[str, Translator] = {

@@ -1,6 +1,7 @@
 """Folding of constants: shapes computed by chains of nodes, and rearranged weights."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from mapping.onnx_import.graph import BATCH, FileNode, Tensor, Unsupported, readable
+from mapping.onnx_import.read import constant
 from mapping.onnx_import.walk import Walk
 
 #: What is evaluated when every input is a known constant; operators that only rearrange (and
@@ -75,7 +77,7 @@ def fold(walk: Walk, node: FileNode) -> bool:
         Unsupported: the evaluation fails, or would be sized by the batch.
     """
     if node.op == "Constant":
-        walk.bind(node.outputs[0], _constant(node))
+        walk.bind(node.outputs[0], _constant(walk, node))
         return True
     if node.op in ("Shape", "Size"):
         walk.bind(node.outputs[0], _shape(walk, node))
@@ -109,20 +111,19 @@ def _folded_size(op: str, values: list[NDArray[Any] | None]) -> float:
     return size * numbers[0].size if op == "Tile" else size
 
 
-def _constant(node: FileNode) -> Tensor:
+def _constant(walk: Walk, node: FileNode) -> Tensor:
     name = node.outputs[0]
     value: Any = None
     for key, content in node.attributes.items():
         if key == "value":
-            value = onnx.numpy_helper.to_array(content)
-        elif key in ("value_float", "value_floats"):
+            held = constant(walk.graph.path, content, walk.weights)
+            return replace(held, name=name)
+        if key in ("value_float", "value_floats"):
             value = np.asarray(content, dtype=np.float32)
         elif key in ("value_int", "value_ints"):
             value = np.asarray(content, dtype=np.int64)
     if value is None:
         raise Unsupported(f"a constant given by {', '.join(node.attributes) or 'nothing'}")
-    if value.dtype.kind not in "iubf":
-        value = value.astype(np.float32 if "float" in value.dtype.name else np.int8)
     return Tensor(name, value.shape, constant=True, value=value)
 
 

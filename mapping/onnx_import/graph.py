@@ -8,6 +8,7 @@ a multiple of it is a batch merged with other axes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,7 @@ class FileGraph:
     constants: the initialisers; opset: of the default domain.
     """
 
+    path: Path
     name: str
     nodes: tuple[FileNode, ...]
     inputs: Mapping[str, tuple[int, ...]]

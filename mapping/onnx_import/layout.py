@@ -166,8 +166,9 @@ def slice_(walk: Walk, node: FileNode) -> None:
         cuts.append((first, last, axis, step))
     if min(shape, default=1) < 1:
         raise Unsupported(f"nothing is left: {readable(shape)}")
-    if tensor.constant:
-        raise Unsupported("a constant without data")
+    if tensor.constant:  # without data: else it would have been folded
+        walk.bind(node.outputs[0], Tensor(node.outputs[0], tuple(shape), constant=True))
+        return
     columns = list(zip(*cuts, strict=True)) or [(), (), (), ()]
     keys = ("starts", "ends", "axes", "steps")
     attributes = dict(zip(keys, columns, strict=True))

@@ -42,11 +42,12 @@ def _read(path: Path, input_shapes: Mapping[str, Sequence[int]], weights: bool) 
     opset = _check(path, model)
     model = _inline(path, model)
     graph = model.graph
-    constants = {tensor.name: _constant(path, tensor, weights) for tensor in graph.initializer}
+    constants = {tensor.name: constant(path, tensor, weights) for tensor in graph.initializer}
     if graph.sparse_initializer:
         raise NetworkError(f"{path}: expected dense constants, found a sparse initializer")
     shapes, batch = _inputs(path, graph, constants, input_shapes)
     return FileGraph(
+        path=path,
         name=graph.name or path.stem,
         nodes=_nodes(graph),
         inputs=shapes,
@@ -109,14 +110,35 @@ def _skeleton(model: Any) -> Any:
             value.type.tensor_type.shape.SetInParent()
     inputs = {value.name for value in model.graph.input}
     for tensor in model.graph.initializer:
-        external = tensor.data_location == onnx.TensorProto.EXTERNAL
-        if not external and tensor.ByteSize() <= CHECKED_BYTES:
+        if not _is_large(tensor):
             small.graph.initializer.append(tensor)
         elif tensor.name not in inputs:
-            small.graph.input.append(
-                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
-            )
+            _add_input(small, tensor.name, tensor)
+    held = [node for node in small.graph.node if _large_value(node) is not None]
+    for node in held:
+        _add_input(small, node.output[0], _large_value(node))
+        small.graph.node.remove(node)
     return small
+
+
+def _is_large(tensor: Any) -> bool:
+    external = tensor.data_location == onnx.TensorProto.EXTERNAL
+    return bool(external or tensor.ByteSize() > CHECKED_BYTES)
+
+
+def _large_value(node: Any) -> Any:
+    """The tensor of a Constant node if it is large or external, else None."""
+    if node.op_type == "Constant" and len(node.output) == 1:
+        for attribute in node.attribute:
+            if attribute.HasField("t") and _is_large(attribute.t):
+                return attribute.t
+    return None
+
+
+def _add_input(model: Any, name: str, tensor: Any) -> None:
+    model.graph.input.append(
+        onnx.helper.make_tensor_value_info(name, tensor.data_type, tensor.dims)
+    )
 
 
 def _copy_field(source: Any, target: Any, descriptor: Any) -> None:
@@ -145,7 +167,12 @@ def _inline(path: Path, model: Any) -> Any:
         raise NetworkError(f"{path}: functions: {_first_line(error)}") from None
 
 
-def _constant(path: Path, tensor: Any, weights: bool) -> Tensor:
+def constant(path: Path, tensor: Any, weights: bool) -> Tensor:
+    """A TensorProto of the file at `path`; large ones stay unread without `weights`.
+
+    Raises:
+        NetworkError: its data is absent or damaged.
+    """
     shape = tuple(int(size) for size in tensor.dims)
     count = int(np.prod(shape, dtype=np.int64))
     external = tensor.data_location == onnx.TensorProto.EXTERNAL

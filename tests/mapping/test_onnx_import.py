@@ -501,3 +501,24 @@ def test_one_output_that_is_another_keeps_both_names(tmp_path: Path) -> None:
     assert network.outputs == ("y", "a", "b")
     found = evaluate(network, {"x": floats(2, 3)})
     np.testing.assert_array_equal(found["a"], found["b"])
+
+
+def test_functions_of_the_file_are_written_out(tmp_path: Path) -> None:
+    from onnx import helper
+
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("mine", 1)]
+    swish = helper.make_function(
+        "mine",
+        "Swish",
+        ["i"],
+        ["o"],
+        [helper.make_node("Sigmoid", ["i"], ["s"]), helper.make_node("Mul", ["i", "s"], ["o"])],
+        opsets[:1],
+    )
+    model = make_model([node("Swish", ["x"], domain="mine")], {"x": ["N", 3]}, ["y"])
+    model.functions.append(swish)
+    model.opset_import.append(opsets[1])
+    path = save(model, tmp_path / "net.onnx")
+    network = import_network(path).network
+    assert [n.op for n in network.nodes] == ["sigmoid", "mul"]
+    compare(path, network, floats(4, 3))

@@ -271,3 +271,25 @@ def test_seven_billion_parameters_without_data_take_less_than_a_second(tmp_path:
     weights = [network.shapes[n.inputs[1]] for n in network.linear_nodes()]
     assert sum(k * n for k, n in weights) > 7e9
     assert not network.constants
+
+
+def test_shapes_of_weights_without_data_pass_through_constant_nodes(tmp_path: Path) -> None:
+    held = TensorProto(data_type=TensorProto.FLOAT, dims=(64, 64))
+    held.data_location = TensorProto.EXTERNAL
+    entry = held.external_data.add()
+    entry.key, entry.value = "location", "weights.bin"
+    nodes = [
+        node("Constant", [], "stored", value=held),
+        node("Transpose", ["stored"], "turned", perm=[1, 0]),
+        node("Slice", ["turned", "first", "last"], "top"),
+        node("Slice", ["stored", "first", "last"], "other"),
+        node("Mul", ["top", "other"], "scaled"),
+        node("MatMul", ["x", "scaled"]),
+    ]
+    edges = {"first": int64(0), "last": int64(32)}
+    path = save(make_model(nodes, {"x": ["N", 32]}, ["y"], edges), tmp_path / "net.onnx")
+    network = import_network(path, weights=False).network
+    (linear,) = network.linear_nodes()
+    assert network.shapes[linear.inputs[1]] == (32, 64)
+    assert network.shapes["y"] == (-1, 64)
+    assert message(path).endswith("weights.bin, found no such file")
