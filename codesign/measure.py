@@ -123,13 +123,22 @@ class _Shadowed:
     tiles: TileBackend
 
     def layer(self, name: str) -> LayerKernel:
-        exact, tile = self.exact.layer(name), self.tiles.layer(name)
+        return _ShadowedLayer(self.exact.layer(name), self.tiles.layer(name))
 
-        def product(codes: NDArray[np.int16], first_vector: int) -> NDArray[np.int64]:
-            tile(codes, first_vector)
-            return exact(codes, first_vector)
 
-        return product
+@final
+@dataclass(frozen=True)
+class _ShadowedLayer:
+    exact: LayerKernel
+    tile: LayerKernel
+
+    @property
+    def copies(self) -> int:
+        return self.exact.copies
+
+    def __call__(self, codes: NDArray[np.int16], first_vector: int) -> NDArray[np.int64]:
+        self.tile(codes, first_vector)
+        return self.exact(codes, first_vector)
 
 
 def _pulses(tiles: TileBackend, plan: Plan, arch: Arch, images: int) -> dict[str, EventCounts]:

@@ -40,10 +40,14 @@ RESULT_BYTES = 24
 
 
 class LayerKernel(Protocol):
-    """The products of one layer."""
+    """The products of one layer, times the number of copies that are summed."""
+
+    @property
+    def copies(self) -> int:
+        """How many copies of the weights each sum contains (1 but for digital averaging)."""
 
     def __call__(self, codes: NDArray[np.int16], first_vector: int) -> NDArray[np.int64]:
-        """acc[v, g, n] = sum_k W[g, k, n] * codes[v, g, k].
+        """acc[v, g, n] = copies * sum_k W[g, k, n] * codes[v, g, k].
 
         Args:
             codes: (vectors, groups, K), raw codes, signed or unsigned.
@@ -92,6 +96,7 @@ class IdealLayer:
     """matrices: (groups, K, N), float32 or float64 integers."""
 
     matrices: Array
+    copies: int = 1
 
     def __call__(self, codes: NDArray[np.int16], first_vector: int) -> NDArray[np.int64]:
         """Exact products; `first_vector` is of no consequence."""
@@ -159,7 +164,7 @@ def _linear_step(network: QuantizedNetwork, node: Node, backend: Backend) -> Ste
         )
     layer = backend.layer(node.name)
     shape = integers.weight.shape
-    finish = linear_finish(network, node)
+    finish = linear_finish(network, node, layer.copies)
 
     def evaluate(arrays: Sequence[Array], first_image: int) -> Array:
         out = output_shape(node, arrays[0].shape, shape)
@@ -171,15 +176,19 @@ def _linear_step(network: QuantizedNetwork, node: Node, backend: Backend) -> Ste
 
 
 def linear_finish(
-    network: QuantizedNetwork, node: Node
+    network: QuantizedNetwork, node: Node, copies: int = 1
 ) -> Callable[[NDArray[np.int64], Sequence[int]], Array]:
-    """What follows the products: (acc (vectors, groups, N), output shape) -> output tensor."""
+    """What follows the products: (acc (vectors, groups, N), output shape) -> output tensor.
+
+    The sum over copies is kept: bias and zero point are as many times as large, the scale is
+    divided by their number.
+    """
     integers = network.layers[node.name]
     source = network.tensors[node.inputs[0]]
     output = network.tensors.get(node.output)
     columns = weight_matrix(node, integers.weight).sum(axis=1, dtype=np.int64).reshape(-1)
-    offset = integers.bias.reshape(-1) - source.zero_point * columns
-    scale = np.broadcast_to(integers.weight_scale, offset.shape)
+    offset = copies * (integers.bias.reshape(-1) - source.zero_point * columns)
+    scale = np.broadcast_to(integers.weight_scale, offset.shape) / copies
 
     def arranged(acc: NDArray[np.int64], shape: Sequence[int]) -> NDArray[np.int64]:
         images = shape[0] if node.op == "conv" else math.prod(shape[:-1])
