@@ -10,7 +10,7 @@ SYSTEM_PACKAGES :=
 # Tests that also run with Numba's compiler off: the kernels as plain Python (coverage, debugging).
 INTERPRETED := tests/hwsim
 
-.PHONY: setup demo test lint types clean
+.PHONY: setup demo test lint types readme clean
 
 setup: $(STAMP)
 
@@ -39,6 +39,9 @@ lint: setup
 
 types: setup
 	$(VENV)/bin/mypy
+
+readme: setup
+	$(VENV)/bin/python -m codesign.demo.readme
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

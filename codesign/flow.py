@@ -51,9 +51,15 @@ def map_network(
     if network.suffix in (".yaml", ".yml"):
         name, layers = load_shapes(network)
     else:
-        name = network.stem
+        name = network_name(network)
         layers = layer_shapes(import_network(network, input_shapes, weights=False).network)
     return name, _plan(layers, hardware, design, tiles)
+
+
+def network_name(file: Path) -> str:
+    """What reports call a network: its file, or its folder where the file says `model`."""
+    folder = file.absolute().parent.name
+    return folder if file.stem == "model" and folder else file.stem
 
 
 def _plan(layers: Sequence[LayerShape], arch: Arch, design: Path | None, tiles: int | None) -> Plan:
@@ -84,7 +90,7 @@ def simulate(asked: Simulation, *, command: str = "", progress: Progress = silen
         counts[layer] += pulses
     in_float = None if imported.quantized else _right_in_float(imported, images, progress)
     return assemble(
-        asked.network.stem,
+        network_name(asked.network),
         placed,
         arch,
         technology,

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 CODE = re.compile(r"`((?:hwsim|mapping|optim|codesign|tests|benchmarks|examples)/[\w./*-]+)`")
@@ -31,3 +33,11 @@ def test_files_named_in_the_documents_exist() -> None:
         if not list(ROOT.glob(target))
     ]
     assert not missing
+
+
+def test_the_readmes_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    right, energy = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"right: \d+\.\d% \(\d+\.\d% to \d+\.\d%\)", right)
+    assert energy.startswith("energy per image: ")

@@ -16,9 +16,11 @@ from onnx import TensorProto, helper
 
 from codesign.cli import entry
 from codesign.cli.entry import hwsim, run
+from codesign.demo.readme import BEGIN, END
 from hwsim.chip.load import arch_presets, load_arch
 from mapping.plan import Plan
 
+ROOT = Path(__file__).resolve().parents[2]
 DIGITS = str(files("codesign.demo").joinpath("digits.onnx"))
 HEAVY = ("altair", "jinja2", "numba", "numpy", "onnx", "pydantic", "scipy", "tqdm", "yaml")
 Text = Callable[..., str]
@@ -175,6 +177,16 @@ def test_undisturbed_tiles_with_full_range_are_the_integer_network(text: Text) -
     assert found["device_samples"] == 1  # nothing is drawn: a second one would be the first
 
 
+def test_copies_averaged_digitally_are_averaged(text: Text, tmp_path: Path) -> None:
+    (tmp_path / "design.yaml").write_text("default: {redundancy: 3}")
+    asked = ("--data", "digits", "--arch", "isaac", "--samples", 100)
+    found = document(text, "simulate", DIGITS, *asked, "--design", tmp_path / "design.yaml")
+    assert found["accuracy"]["mean"] == found["accuracy"]["quantized"]
+    once = document(text, "simulate", DIGITS, *asked)
+    adc = found["energy_J"]["by_component"]["adc"]
+    assert adc == pytest.approx(3 * once["energy_J"]["by_component"]["adc"])
+
+
 def test_simulate_says_when_there_are_fewer_images(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--data", "digits", "--backend", "ideal", "--samples", "501"]
     assert run(["simulate", DIGITS, *asked]) == 0
@@ -217,7 +229,10 @@ def test_report_writes_every_format(text: Text, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_demo_tells_the_whole_story(text: Text, tmp_path: Path) -> None:
+def test_demo_tells_the_whole_story_and_the_readme_shows_it(text: Text, tmp_path: Path) -> None:
+    shown = text("demo", "--out", tmp_path)
+    table = (ROOT / "README.md").read_text().split(BEGIN)[1].split(END)[0]
+    assert table.strip("`\n") in shown
     found = document(text, "demo", "--out", tmp_path)
     assert found["accuracy"]["float"] >= 0.98
     runs = {(run["arch"], run["backend"]): run["accuracy"]["mean"] for run in found["runs"]}
