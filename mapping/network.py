@@ -35,6 +35,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.codes import code_range
+
 LINEAR_OPS = frozenset({"conv", "linear"})
 
 
@@ -61,12 +63,12 @@ class QuantParams:
     @property
     def low(self) -> int:
         """Smallest code."""
-        return -(1 << (self.bits - 1)) if self.signed else 0
+        return code_range(self.bits, self.signed)[0]
 
     @property
     def high(self) -> int:
         """Largest code."""
-        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+        return code_range(self.bits, self.signed)[1]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.codes import code_range
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.spec import Encoding, Subtraction
 
@@ -20,12 +21,12 @@ class Converter:
     @property
     def low(self) -> int:
         """Smallest code."""
-        return -(1 << (self.bits - 1)) if self.signed else 0
+        return code_range(self.bits, self.signed)[0]
 
     @property
     def high(self) -> int:
         """Largest code."""
-        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+        return code_range(self.bits, self.signed)[1]
 
 
 def converts_differences(geometry: Geometry) -> bool:
@@ -47,7 +48,7 @@ def column_bound(geometry: Geometry, rows: int, flipped: bool = True) -> int:
 
 def full_shift(bound: int, bits: int, signed: bool) -> int:
     """The smallest shift at which no sum of magnitude `bound` clips."""
-    high = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1
+    _, high = code_range(bits, signed)
     shift = 0
     while rounded(bound, shift) > high:
         shift += 1
