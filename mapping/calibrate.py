@@ -22,6 +22,8 @@ from mapping.execute import Program, check_images, float_steps
 from mapping.network import Network
 
 BINS = 4096
+#: Histograms span at least 2^-100: widths and their inverses stay normal float64 numbers.
+SMALLEST_EXPONENT = -100
 #: Images at a time; fixed, because float32 sums may depend on it in their last bit.
 CHUNK = 16
 #: Clipping thresholds that MSE tries, as shares of the largest value.
@@ -62,8 +64,8 @@ class Spread:
     def of(cls, values: NDArray[np.float32]) -> Self:
         """The spread of one array."""
         lowest, highest = float(values.min()), float(values.max())
-        # An exponent of -100 keeps widths and their inverses inside float64's normal range.
-        exponent = max(-100, math.frexp(max(-lowest, highest))[1])
+        largest = max(-lowest, highest)
+        exponent = max(SMALLEST_EXPONENT, math.frexp(largest)[1]) if largest else SMALLEST_EXPONENT
         counts = np.zeros(BINS, dtype=np.int64)
         flat = np.ascontiguousarray(values).reshape(-1)
         _fill(flat, np.float64(math.ldexp(BINS, -exponent)), counts)

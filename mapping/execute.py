@@ -123,7 +123,16 @@ class Step:
 
 
 def float_steps(network: Network) -> tuple[Step, ...]:
-    """Every node in float32."""
+    """Every node in float32.
+
+    Raises:
+        NetworkError: the network's file held no numbers, or an operator is unknown.
+    """
+    known = {*network.inputs, *network.constants, *(node.output for node in network.nodes)}
+    for node in network.nodes:
+        for name in node.inputs:
+            if name not in known:
+                raise NetworkError(f"node {node.name!r}: expected numbers in {name!r}, found none")
     return tuple(Step(node, node.inputs, _float_evaluation(node)) for node in network.nodes)
 
 

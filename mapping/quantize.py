@@ -225,8 +225,6 @@ def _float_constants(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Weight in the node's layout, bias (out,) (zeros where it has none)."""
     for name in node.inputs[1:]:
-        if name not in network.constants:
-            raise NetworkError(f"node {node.name!r}: expected numbers in {name!r}, found none")
         if not np.isfinite(network.constants[name]).all():
             raise NetworkError(f"node {node.name!r}: expected finite numbers in {name!r}")
     weight = network.constants[node.inputs[1]]
