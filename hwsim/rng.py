@@ -74,10 +74,13 @@ def fold(key, part):
 
 def address(*parts: int) -> np.uint64:
     """The key of the address `parts` (each 0 <= part < 2**64), outermost first."""
-    key = np.uint64(0)
-    with np.errstate(over="ignore"):
-        for part in parts:
-            key = np.uint64(fold(key, np.uint64(part)))
+    return extend(np.uint64(0), *parts)
+
+
+def extend(key: np.uint64, *parts: int) -> np.uint64:
+    """The key of the address that continues that of `key` by `parts`."""
+    for part in parts:  # np.uint64: Numba would mix a plain int with unsigned words as floats
+        key = np.uint64(fold(key, np.uint64(part)))
     return key
 
 

@@ -351,3 +351,50 @@ def histogram_block(words, bank, subtract, lanes, counts):
                 for t in range(words.shape[1]):
                     for i in range(min(width, lanes - strip * width)):
                         counts[abs(np.int64(sums[c, t, i]))] += 1
+
+
+@kernel
+def sample_columns(words, bank, noise, subtract, keys, deviates, samples):
+    """What the converters of one array see in one phase: the same bits as `sample_strip` gives.
+
+    words (1, M, W); bank and noise: one strip that holds the array's own lanes; keys (C, n)
+    uint64 and deviates (C, n) int64: the key of each column's strip and the number of its
+    deviate under that key; samples (C converted, n) int32, overwritten.
+    """
+    converted, lanes = samples.shape
+    values = np.zeros((converted, 1, lanes), np.float32)
+    variances = np.full((converted, 1, lanes), noise.floor, np.float32)
+    sums = np.empty((1, lanes), bank.weights.dtype)
+    for pair in range(bank.planes.shape[1]):
+        c = pair if converted > 1 else 0
+        sign = np.float32(-1) if subtract and pair == 1 else np.float32(1)
+        for m in range(words.shape[1]):
+            _add_moments(words, m, 0, pair, sign, bank, noise, sums, values[c], variances[c])
+    word = np.empty(1, np.uint64)
+    normal = np.empty(2, np.float32)
+    for c in range(converted):
+        for i in range(lanes):
+            random_words(keys[c, i], deviates[c, i] // 2, word)
+            normal_deviates(word.view(np.int32), normal)
+            half = deviates[c, i] % 2
+            _sample(
+                values[c, 0, i : i + 1],
+                variances[c, 0, i : i + 1],
+                normal[half : half + 1],
+                samples[c, i : i + 1],
+            )
+
+
+@kernel
+def sum_columns(words, bank, subtract, shift, samples):
+    """The same without fresh noise: exact sums, shifted to the samples' fixed point."""
+    converted, lanes = samples.shape
+    sums = np.zeros((bank.planes.shape[1], 1, lanes), bank.weights.dtype)
+    for pair in range(bank.planes.shape[1]):
+        for u in range(bank.weights.shape[0]):
+            column_sums(words, u, bank.planes[0, pair], bank.weights[u], bank.lanes[0], sums[pair])
+    if subtract:
+        _subtract(sums)
+    for c in range(converted):
+        for i in range(lanes):
+            samples[c, i] = np.int32(sums[c, 0, i]) << shift

@@ -59,13 +59,15 @@ class _Block:
     """One row block: what its arrays hold and how its codes are folded."""
 
     rows: slice
-    copies: tuple["_Copy", ...]  # those that are converted by themselves
+    copies: tuple["ProgrammedCopy", ...]  # those that are converted by themselves
     lane_scales: IntArray  # (converted columns of a pair, L)
     input_scales: IntArray  # (outputs,) what one unit of the block's input sum adds
 
 
 @dataclass(frozen=True)
-class _Copy:
+class ProgrammedCopy:
+    """Cells of one row block in one copy, and the key of its reads; strips of lanes."""
+
     bank: Bank
     noise: Noise | None
     key: np.uint64
@@ -84,6 +86,7 @@ class ProgrammedMatrix:
     """A matrix of one layer (or of groups packed block-diagonally) on its arrays.
 
     Attributes:
+        outputs: columns of results, all groups.
         row_levels: (rows,) int64, sum of the stored levels along each word line, one copy.
     """
 
@@ -112,7 +115,7 @@ class ProgrammedMatrix:
         self._phase_scales = phase_weights(geometry)
         self._disturbance = Disturbance.of(device, geometry.tile.cell_bits) if device else None
         levels = _block_diagonal([encode(w, geometry) for w in weights])
-        self._outputs = levels.shape[3]
+        self.outputs = levels.shape[3]
         self.row_levels = np.zeros(levels.shape[2], np.int64)
         step = geometry.inputs_per_array
         if self._groups > 1 and levels.shape[2] > step:
@@ -128,6 +131,14 @@ class ProgrammedMatrix:
         """Copies whose codes are summed: results are this many times the product."""
         return self.geometry.array_copies
 
+    def programmed(self, block: int, copy: int = 0) -> ProgrammedCopy:
+        """What the arrays of one row block hold."""
+        return self._blocks[block].copies[copy]
+
+    def block_rows(self, block: int) -> slice:
+        """The rows of one row block."""
+        return self._blocks[block].rows
+
     def multiply(self, codes: NDArray[np.int16], first: int = 0) -> Products:
         """Products of a batch of input vectors.
 
@@ -137,7 +148,7 @@ class ProgrammedMatrix:
         Returns:
             values (vectors, groups * outputs); results of copies averaged digitally are summed.
         """
-        values = np.zeros((codes.shape[0], self._outputs), np.int64)
+        values = np.zeros((codes.shape[0], self.outputs), np.int64)
         size = self._vectors_per_pass()
         for start in range(0, codes.shape[0], size):
             stop = start + size
@@ -165,7 +176,7 @@ class ProgrammedMatrix:
         acc = np.empty((codes.shape[0], strips, converted, width), np.int32)
         for copy in block.copies:
             if copy.noise is None:
-                adc = self._adc_words(self._lane_type, self._fraction_bits)
+                adc = self._adc_words(self._lane_type, self.fraction_bits)
                 _kernels.ideal_block(words, copy.bank, adc, self._phase_scales, acc)
             else:
                 adc = self._adc_words(np.int32, _kernels.SAMPLE_BITS)
@@ -175,7 +186,7 @@ class ProgrammedMatrix:
             _kernels.fold_block(acc, block.lane_scales, values)
         if block.input_scales.any():
             sums = codes.reshape(codes.shape[0], self._groups, -1).sum(axis=2, dtype=np.int64)
-            per_output = np.repeat(sums, self._outputs // self._groups, axis=1)
+            per_output = np.repeat(sums, self.outputs // self._groups, axis=1)
             values += self.copies * block.input_scales * per_output
 
     def _program(self, levels: Levels, start: int, place: tuple[int, ...]) -> _Block:
@@ -199,7 +210,7 @@ class ProgrammedMatrix:
             input_scales=input_scales,
         )
 
-    def _copy(self, levels: Levels, place: tuple[int, ...]) -> _Copy:
+    def _copy(self, levels: Levels, place: tuple[int, ...]) -> ProgrammedCopy:
         analog = self.geometry.redundancy // self.copies
         disturbance = self._disturbance
         values = levels.astype(np.int64)
@@ -208,7 +219,7 @@ class ProgrammedMatrix:
         noise = None
         if disturbance is not None and disturbance.fluctuates:
             noise = self._noise(levels, disturbance, analog)
-        return _Copy(self._bank(values), noise, address(*place, 0))
+        return ProgrammedCopy(self._bank(values), noise, address(*place, 0))
 
     def _bank(self, values: IntArray) -> Bank:
         """Bit planes of cell values (C, S, rows, outputs), two's complement if any is negative."""
@@ -244,7 +255,7 @@ class ProgrammedMatrix:
             extra=np.ascontiguousarray(planes[:, :, :used]),
             extra_weights=np.ones(used, self._lane_type),
             extra_lanes=np.array([planes.shape[-1]], np.int64),
-            unit=np.float32(2.0**-self._fraction_bits),
+            unit=np.float32(2.0**-self.fraction_bits),
             floor=np.float32(0.0),
         )
 
@@ -281,7 +292,8 @@ class ProgrammedMatrix:
         )
 
     @property
-    def _fraction_bits(self) -> int:
+    def fraction_bits(self) -> int:
+        """Bits of the cells' values below one level step."""
         deviates = self._disturbance is not None and self._disturbance.deviates
         return FRACTION_BITS if deviates else 0
 
@@ -289,7 +301,7 @@ class ProgrammedMatrix:
         """int16 where neither a column sum nor its rounding can leave it, else int32."""
         geometry = self.geometry
         bound = rows * geometry.max_level * geometry.max_digit + (1 << self.converter.shift)
-        return np.int16 if bound <= 32767 and self._fraction_bits == 0 else np.int32
+        return np.int16 if bound <= 32767 and self.fraction_bits == 0 else np.int32
 
     def _vectors_per_pass(self) -> int:
         block = self._blocks[0]
@@ -349,17 +361,22 @@ def digit_planes(planes: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
     """
     phases = geometry.phases
     if phases.bits == 1:
-        return np.ascontiguousarray(planes[:, : phases.count, None])
-    pairs = list(combinations(range(phases.bits), 2))
-    shape = (planes.shape[0], phases.count, phases.bits + len(pairs), planes.shape[2])
-    words = np.zeros(shape, planes.dtype)
+        return with_products(planes[:, : phases.count, None])
+    bits = np.zeros((planes.shape[0], phases.count, phases.bits, planes.shape[2]), planes.dtype)
     for t, shift in enumerate(phases.shifts):
         limit = phases.total_bits if phases.signs[t] < 0 else phases.magnitude_bits
         width = min(phases.bits, limit - shift)
-        words[:, t, :width] = planes[:, shift : shift + width]
-        for k, (u, v) in enumerate(pairs):
-            words[:, t, phases.bits + k] = words[:, t, u] & words[:, t, v]
-    return words
+        bits[:, t, :width] = planes[:, shift : shift + width]
+    return with_products(bits)
+
+
+def with_products(bits: NDArray[Any]) -> NDArray[Any]:
+    """Input monomials (..., monomials, words) of the bits (..., digit bits, words) of a digit."""
+    pairs = combinations(range(bits.shape[-2]), 2)
+    products = [bits[..., u, :] & bits[..., v, :] for u, v in pairs]
+    if not products:
+        return np.ascontiguousarray(bits)
+    return np.concatenate([bits, np.stack(products, axis=-2)], axis=-2)
 
 
 def input_monomials(digit_bits: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

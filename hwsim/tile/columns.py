@@ -1,0 +1,106 @@
+"""The bit lines of one physical array, phase by phase: what its converters see.
+
+`ProgrammedMatrix` computes whole row blocks; a co-simulated tile is one array: one row block
+and some of its outputs.  Its samples are the same bits: same cells, same arithmetic, same draws.
+"""
+
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.rng import extend
+from hwsim.tile import _kernels
+from hwsim.tile.converter import converts_differences
+from hwsim.tile.disturbance import Noise
+from hwsim.tile.matrix import Bank, ProgrammedMatrix, with_products
+
+SAMPLE_BITS = _kernels.SAMPLE_BITS
+
+
+@final
+class ArrayColumns:
+    """The bit lines of the array that holds some outputs of one row block.
+
+    Columns stand in the order (column of the pair if converted apart, slice, output).
+
+    Attributes:
+        bank, noise: the array's own cells, as kernels read them (one strip).
+        subtract: whether a pair is subtracted before its conversion.
+        shift: from exact sums to samples.
+    """
+
+    def __init__(self, matrix: ProgrammedMatrix, block: int, outputs: range, copy: int = 0) -> None:
+        """The columns of `outputs` (positions among the matrix' outputs) in one copy."""
+        held = matrix.programmed(block, copy)
+        slices = range(matrix.geometry.slices.count)
+        lanes = np.array([s * matrix.outputs + n for s in slices for n in outputs], np.int64)
+        self.bank = _bank_of(held.bank, lanes)
+        self.noise = None if held.noise is None else _noise_of(held.noise, lanes)
+        self.subtract = converts_differences(matrix.geometry)
+        self.shift = SAMPLE_BITS - matrix.fraction_bits
+        self._digit_bits = matrix.geometry.tile.dac_bits
+        self._phases = matrix.geometry.phases.count
+        self._width = held.bank.planes.shape[-1]
+        self._lanes = lanes
+        self._key = held.key
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(columns of the pair that are converted apart, slices * outputs)."""
+        return (1 if self.subtract else self.bank.planes.shape[1]), self._lanes.size
+
+    def words(self, digits: NDArray[np.integer[Any]]) -> NDArray[Any]:
+        """(1, monomials, words) from the (rows,) digits of one phase, in unit pulses."""
+        words = self.bank.planes.shape[3]
+        word = self.bank.planes.dtype
+        rows = np.zeros((self._digit_bits, 8 * word.itemsize * words), np.uint8)
+        for u in range(self._digit_bits):
+            rows[u, : digits.size] = digits >> u & 1
+        return with_products(np.packbits(rows, axis=1, bitorder="little").view(word)[None])
+
+    def addresses(self, vector: int, phase: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """Key and number of the deviate of each column (C, n) in one phase of a vector."""
+        strips = self._lanes // self._width
+        by_strip = {strip: extend(self._key, vector, strip) for strip in np.unique(strips)}
+        keys = np.array([by_strip[strip] for strip in strips], np.uint64)
+        converted, _ = self.shape
+        number = (np.arange(converted)[:, None] * self._phases + phase) * self._width
+        return np.tile(keys, (converted, 1)), number + self._lanes % self._width
+
+    def samples(
+        self, digits: NDArray[np.integer[Any]], vector: int, phase: int
+    ) -> NDArray[np.int32]:
+        """Samples of one phase, `shape`, in units of 2^-SAMPLE_BITS level step.
+
+        Args:
+            digits: (rows,) unit pulses on each of the block's word lines.
+            vector: number of the input vector in the run; with `phase` the draws' address.
+        """
+        out = np.empty(self.shape, np.int32)
+        words = self.words(digits)
+        if self.noise is None:
+            _kernels.sum_columns(words, self.bank, self.subtract, self.shift, out)
+        else:
+            keys, numbers = self.addresses(vector, phase)
+            _kernels.sample_columns(words, self.bank, self.noise, self.subtract, keys, numbers, out)
+        return out
+
+
+def _bank_of(bank: Bank, lanes: NDArray[np.int64]) -> Bank:
+    """The bank with `lanes` alone, in one strip."""
+    planes = _take(bank.planes, lanes)
+    full = np.full((1, planes.shape[2]), lanes.size, np.int64)
+    return Bank(planes, bank.weights, full)
+
+
+def _noise_of(noise: Noise, lanes: NDArray[np.int64]) -> Noise:
+    extra = _take(noise.extra, lanes)
+    return noise._replace(extra=extra, extra_lanes=np.array([lanes.size], np.int64))
+
+
+def _take(planes: NDArray[Any], lanes: NDArray[np.int64]) -> NDArray[Any]:
+    """(1, C, P, W, lanes) of planes (strips, C, P, W, width)."""
+    width = planes.shape[-1]
+    picked = planes[lanes // width, :, :, :, lanes % width]  # (lanes, C, P, W)
+    return np.ascontiguousarray(picked.transpose(1, 2, 3, 0)[None])
