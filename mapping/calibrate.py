@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hwsim._jit import kernel, threads
+from hwsim.errors import DataError
 from mapping.execute import Program, check_images, float_steps
 from mapping.network import Network
 
@@ -62,8 +63,14 @@ class Spread:
 
     @classmethod
     def of(cls, values: NDArray[np.float32]) -> Self:
-        """The spread of one array."""
+        """The spread of one array.
+
+        Raises:
+            DataError: a value is not finite.
+        """
         lowest, highest = float(values.min()), float(values.max())
+        if not math.isfinite(lowest + highest):
+            raise DataError(f"expected finite values, found {lowest} to {highest}")
         largest = max(-lowest, highest)
         exponent = max(SMALLEST_EXPONENT, math.frexp(largest)[1]) if largest else SMALLEST_EXPONENT
         counts = np.zeros(BINS, dtype=np.int64)
@@ -171,7 +178,7 @@ def observe_spreads(
         progress: called with the number of samples done so far.
 
     Raises:
-        DataError: the samples do not fit the network's input.
+        DataError: the samples do not fit the network's input, or a tensor is not finite.
     """
     check_images(network, samples)
     program = Program(network, float_steps(network), {})
@@ -181,10 +188,14 @@ def observe_spreads(
 
         def observe(name: str, array: NDArray[Any]) -> None:
             if name in names:
-                seen[name] = Spread.of(array)
+                try:
+                    seen[name] = Spread.of(array)
+                except DataError as error:
+                    raise DataError(f"{network.name}: calibration: {name!r}: {error}") from None
 
         chunk = np.ascontiguousarray(samples[start : start + CHUNK], dtype=np.float32)
-        program.run(chunk, start, observe)
+        with np.errstate(over="ignore", invalid="ignore"):  # `observe` says it better
+            program.run(chunk, start, observe)
         return seen
 
     total: dict[str, Spread] = {}

@@ -18,10 +18,13 @@ Reals = NDArray[np.float32]
 
 @kernel
 def _encode(reals: Reals, scale: np.float32, limits: NDArray[np.float32], out: Codes) -> None:
-    """limits: zero point, low - zero point, high - zero point; arrays are flat."""
+    """limits: zero point, low - zero point, high - zero point; arrays are flat.
+
+    The order of max's arguments turns a nan into the lowest code, as in onnxruntime.
+    """
     zero_point, low, high = limits[0], limits[1], limits[2]
     for i in range(reals.shape[0]):
-        out[i] = np.int16(min(max(np.rint(reals[i] / scale), low), high) + zero_point)
+        out[i] = np.int16(min(max(low, np.rint(reals[i] / scale)), high) + zero_point)
 
 
 @kernel
@@ -46,7 +49,7 @@ def _add(
     for i in range(a.shape[0]):
         left = np.float32(a[i] - zero_points[0]) * scales[0]
         right = np.float32(b[i] - zero_points[1]) * scales[1]
-        out[i] = np.int16(min(max(np.rint((left + right) / scales[2]), low), high) + zero_point)
+        out[i] = np.int16(min(max(low, np.rint((left + right) / scales[2])), high) + zero_point)
 
 
 def _limits(params: QuantParams) -> NDArray[np.float32]:

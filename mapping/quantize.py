@@ -78,7 +78,7 @@ def quantize(
         NetworkError: a node's weights are absent (shapes only) or not finite.
         SpecError: the scheme names an unknown node, or contradicts itself.
     """
-    _check_layers(network, scheme)
+    _check(network, scheme)
     groups = _Groups.of(network)
     bits = _group_bits(network, groups, scheme)
     names = {name for name in groups.leader if name not in groups.rectified}
@@ -165,7 +165,11 @@ def _rectified(network: Network, coded: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _check_layers(network: Network, scheme: Scheme) -> None:
+def _check(network: Network, scheme: Scheme) -> None:
+    for node in network.linear_nodes():
+        for name in node.inputs[1:]:
+            if not np.isfinite(network.constants.get(name, 0.0)).all():
+                raise NetworkError(f"node {node.name!r}: expected finite numbers in {name!r}")
     names = [node.name for node in network.linear_nodes()]
     for name in scheme.layers:
         if name not in names:
@@ -224,9 +228,6 @@ def _float_constants(
     network: Network, node: Node
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Weight in the node's layout, bias (out,) (zeros where it has none)."""
-    for name in node.inputs[1:]:
-        if not np.isfinite(network.constants[name]).all():
-            raise NetworkError(f"node {node.name!r}: expected finite numbers in {name!r}")
     weight = network.constants[node.inputs[1]]
     outputs = weight.shape[0] if node.op == "conv" else weight.shape[1]
     if len(node.inputs) < 3:

@@ -58,6 +58,12 @@ def test_encode_equals_its_twin(params, reals):
     assert np.array_equal(found, twin.encode(reals, params))
 
 
+def test_nan_takes_the_lowest_code_and_infinities_the_ends():
+    reals = np.array([np.nan, -np.inf, np.inf], np.float32)
+    assert encode(reals, SHIFTED).tolist() == [0, 0, 255]
+    assert encode(reals, SIGNED).tolist() == [-128, -128, 127]
+
+
 @given(PARAMS)
 def test_decoded_codes_encode_to_themselves(params):
     codes = every_code(params)

@@ -179,6 +179,17 @@ def test_calibration_images_must_fit_the_network():
         quantize(network(), IMAGES[:, :2], Scheme())
 
 
+def test_calibration_that_overflows_names_the_tensor():
+    net = network(constants={"w1": np.full((4, 3, 3, 3), 3e38, np.float32)})
+    with (
+        np.errstate(over="ignore", invalid="ignore"),
+        pytest.raises(
+            DataError, match=r"^small: calibration: '\w+': expected finite values, found"
+        ),
+    ):
+        quantize(net, np.full((1, 3, 8, 8), 9.0, np.float32), Scheme())
+
+
 ARRAYS = st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=40)
 
 
