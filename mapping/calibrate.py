@@ -17,15 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from hwsim._jit import kernel, threads
+from hwsim._jit import kernel
 from hwsim.errors import DataError
 from mapping.execute import Program, check_images, float_steps
+from mapping.memory import chunk_size, worker_count
 from mapping.network import Network
 
 BINS = 4096
 #: Histograms span at least 2^-100: widths and their inverses stay normal float64 numbers.
 SMALLEST_EXPONENT = -100
-#: Images at a time; fixed, because float32 sums may depend on it in their last bit.
+#: Images at a time at most; whatever the number of threads, because float32 sums may depend on
+#: it in their last bit.
 CHUNK = 16
 #: Clipping thresholds that MSE tries, as shares of the largest value.
 SHARES = np.linspace(0.02, 1.0, 99)
@@ -182,6 +184,7 @@ def observe_spreads(
     """
     check_images(network, samples)
     program = Program(network, float_steps(network), {})
+    size = min(CHUNK, chunk_size(network, 1))
 
     def observe_chunk(start: int) -> dict[str, Spread]:
         seen: dict[str, Spread] = {}
@@ -193,19 +196,20 @@ def observe_spreads(
                 except DataError as error:
                     raise DataError(f"{network.name}: calibration: {name!r}: {error}") from None
 
-        chunk = np.ascontiguousarray(samples[start : start + CHUNK], dtype=np.float32)
+        chunk = np.ascontiguousarray(samples[start : start + size], dtype=np.float32)
         with np.errstate(over="ignore", invalid="ignore"):  # `observe` says it better
             program.run(chunk, start, observe)
         return seen
 
     total: dict[str, Spread] = {}
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads()) as pool:
-        starts = range(0, len(samples), CHUNK)
+    workers = worker_count(network)
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+        starts = range(0, len(samples), size)
         for start, seen in zip(starts, pool.map(observe_chunk, starts), strict=True):
             for name, spread in seen.items():
                 total[name] = total[name] + spread if name in total else spread
             if progress is not None:
-                progress(min(start + CHUNK, len(samples)))
+                progress(min(start + size, len(samples)))
     return total
 
 

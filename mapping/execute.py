@@ -18,25 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from hwsim._jit import threads
 from hwsim.errors import DataError, NetworkError
 from hwsim.peripherals.requantizer import Requantizer, real_multiplier
 from mapping.coded_operators import digital_evaluation
 from mapping.codes import decode, encode
-from mapping.lower import im2col, matrix_shape, mvms_per_image, output_shape, weight_matrix
+from mapping.lower import im2col, mvms_per_image, output_shape, weight_matrix
+from mapping.memory import chunk_size, worker_count
 from mapping.network import LINEAR_OPS, Network, Node, QuantizedNetwork, QuantParams
 from mapping.operators import OPERATORS, grouped_product
 
 Array = NDArray[Any]
 Observe = Callable[[str, Array], None]
-
-#: Working memory of all threads together, and of one: more only leaves the caches.
-TOTAL_BYTES = 512 << 20
-CHUNK_BYTES = 24 << 20
-MAX_CHUNK = 256
-#: Bytes per element of input vectors (codes and the backend's own form of them) and results.
-VECTOR_BYTES = 8
-RESULT_BYTES = 24
 
 
 class LayerKernel(Protocol):
@@ -251,21 +243,6 @@ class Program:
         return {name: i for i, step in enumerate(self.steps) for name in step.arrays}
 
 
-def chunk_size(network: Network, workers: int) -> int:
-    """Images per chunk: the largest layer's vectors and results fit a worker's memory."""
-    largest = 1
-    for node in network.nodes:
-        elements = math.prod(network.shapes[node.output][1:]) * RESULT_BYTES
-        if node.op in LINEAR_OPS:
-            weight = network.shapes[node.inputs[1]]
-            groups, rows, _ = matrix_shape(node, weight)
-            vectors = mvms_per_image(node, network.shapes[node.output])
-            elements += vectors * groups * rows * VECTOR_BYTES
-        largest = max(largest, elements)
-    room = min(CHUNK_BYTES, TOTAL_BYTES // max(1, workers))
-    return max(1, min(MAX_CHUNK, room // largest))
-
-
 def run(
     network: QuantizedNetwork,
     images: NDArray[np.float32],
@@ -326,7 +303,7 @@ def _run(
     progress: Callable[[int], None] | None,
 ) -> NDArray[np.float32]:
     check_images(program.network, images)
-    workers = threads()
+    workers = worker_count(program.network)
     size = chunk or min(chunk_size(program.network, workers), -(-len(images) // workers))
     done = 0
     result: NDArray[np.float32] | None = None

@@ -49,13 +49,15 @@ class LayerScheme(Spec):
 class Scheme(Spec):
     """How a float network becomes integers.
 
-    The defaults are those with the highest 8-bit accuracy on the networks of
-    tests/mapping/test_quantized_accuracy.py.
+    MSE is the default because it needs no figure chosen by hand and holds at few bits.
+    Measured on 10,000 test images, 512 training images for calibration, weights by MSE,
+    percentile 99.99 / MSE: ResNet-20 (float 91.73 %) 8 bits 91.71 / 91.74, 6 bits 91.51 /
+    91.64, 4 bits 77.67 / 82.13; LeNet (92.32 %) 8 bits 92.39 / 92.33.
     """
 
     weight_bits: Bits = 8
     activation_bits: Bits = 8
-    method: RangeMethod = RangeMethod.PERCENTILE  # of activations
+    method: RangeMethod = RangeMethod.MSE  # of activations
     percentile: Percent = 99.99
     weight_method: RangeMethod = RangeMethod.MSE
     layers: dict[str, LayerScheme] = Field(default_factory=dict)

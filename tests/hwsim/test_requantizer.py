@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hwsim.peripherals.requantizer import (
     ACCUMULATOR_LIMIT,
+    STRIP,
     Requantizer,
     fixed_point,
     real_multiplier,
@@ -53,13 +54,13 @@ def test_fixed_point_is_exact_inside_its_shifts(multiplier):
 
 def test_every_channel_uses_its_own_constants_and_moves_to_the_front():
     rng = np.random.default_rng(1)
-    acc = rng.integers(-(1 << 20), 1 << 20, (2, 5, 3))
+    acc = rng.integers(-(1 << 20), 1 << 20, (2, 2 * STRIP + 5, 3))  # a whole strip and a part
     offset = np.array([7, -9, 1000])
     multiplier = np.array([1e-3, 2e-4, 7e-6], np.float32)
     out = Requantizer.build(multiplier, 3, 0, 255, offset).codes(acc)
-    assert out.shape == (2, 3, 5)
+    assert out.shape == (2, 3, 2 * STRIP + 5)
     assert out.dtype == np.int16
-    for i, n, p in np.ndindex(2, 3, 5):
+    for i, n, p in np.ndindex(*out.shape):
         exact = requantize(int(acc[i, p, n] + offset[n]), float(multiplier[n]), 3, 0, 255)
         assert out[i, n, p] == exact
 

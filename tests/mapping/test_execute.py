@@ -12,16 +12,15 @@ from codesign.datasets import load_dataset, read_description
 from hwsim.errors import DataError, NetworkError
 from mapping.accuracy import accuracy
 from mapping.execute import (
-    CHUNK_BYTES,
     IdealBackend,
     IdealLayer,
     LayerKernel,
     Program,
-    chunk_size,
     coded_steps,
     run,
     run_float,
 )
+from mapping.memory import chunk_size, worker_count
 from mapping.network import LayerIntegers, Network, Node, QuantizedNetwork, QuantParams
 from mapping.onnx_import import import_network
 from mapping.quantize import Scheme, quantize
@@ -184,12 +183,19 @@ def test_ideal_backend_takes_float32_only_where_it_cannot_round(weight, kind):
     assert np.array_equal(kernel(codes, 0), np.full((2, 1, 1), 255 * weight * rows))
 
 
-def test_chunks_fit_the_memory_of_their_thread():
-    for workers in (1, 2, 64, 4096):
-        size = chunk_size(NETWORK, workers)
-        assert size >= 1
-        assert size * 24 * 4 * 36 * 8 <= CHUNK_BYTES
-    assert chunk_size(NETWORK, 1 << 20) == 1
+@given(st.integers(1, 4000), st.integers(1, 4096))
+def test_all_threads_together_stay_below_a_gibibyte(side, threads):
+    node = Node("c", "conv", ("x", "w"), "y", {"pads": (1, 1, 1, 1)})
+    shapes = {"x": (-1, 64, side, side), "y": (-1, 64, side, side), "w": (64, 64, 3, 3)}
+    network = Network("n", ("x",), ("y",), (node,), shapes, {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HWSIM_THREADS", str(threads))
+        workers = worker_count(network)
+    size = chunk_size(network, workers)
+    assert 1 <= workers <= threads
+    # float32 and int16 vectors, int64 results; a single image may be larger than that.
+    needed = side * side * (576 * 6 + 64 * 8)
+    assert (workers, size) == (1, 1) or workers * size * needed < 1 << 30
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 6), (3, 4, 5, 6), (0, 4, 6, 5)])
