@@ -79,7 +79,13 @@ def measure(
     right, pulses = [], []
     for sample in range(asked.device_samples if _is_disturbed(arch) else 1):
         tiles = TileBackend(
-            network, plan, arch, shifts=shifts, seed=asked.seed, device_sample=sample
+            network,
+            plan,
+            arch,
+            shifts=shifts,
+            seed=asked.seed,
+            device_sample=sample,
+            engine=asked.engine,
         )
         watch = by_stage(progress, f"device sample {sample}", len(test.labels))
         logits = run(network, test.images, tiles, progress=watch)

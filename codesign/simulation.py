@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from hwsim.tile.spec import Engine
+
 #: Called with the stage, what is done of it, and of how much.
 Progress = Callable[[str, int, int], None]
 
@@ -14,12 +16,6 @@ class BackendName(Enum):
 
     IDEAL = "ideal"  # exact integers
     NUMBA = "numba"  # modelled tiles
-
-
-class Engine(Enum):
-    """How fluctuation enters on modelled tiles."""
-
-    MOMENTS = "moments"  # each column sum is drawn, with the mean and variance of its cells
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.chip.spec import Arch
-from hwsim.device.spec import Device
 from hwsim.peripherals.spec import AdcRange
 from hwsim.tile.converter import (
     Converter,
@@ -20,6 +19,7 @@ from hwsim.tile.converter import (
 )
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.matrix import ProgrammedMatrix
+from hwsim.tile.spec import Engine
 from mapping.execute import IdealBackend, LayerKernel, run
 from mapping.lower import weight_matrix
 from mapping.network import QuantizedNetwork
@@ -42,6 +42,7 @@ class TileBackend:
         ideal_device: bool = False,
         seed: int = 0,
         device_sample: int = 0,
+        engine: Engine = Engine.MOMENTS,
     ) -> None:
         """Program every layer.
 
@@ -51,6 +52,7 @@ class TileBackend:
                 entry the layer's range is full.
             ideal_device: leave out every disturbance of the cells.
             seed, device_sample: address of all draws.
+            engine: how fresh fluctuation is drawn.
         """
         device = None if ideal_device else arch.device
         shifts = shifts or {}
@@ -58,7 +60,14 @@ class TileBackend:
         for index, layer in enumerate(plan.layers):
             shift = shifts.get(layer.name, full_range_shift(layer, arch))
             place = (seed, device_sample, index)
-            self._layers[layer.name] = TileLayer.program(network, layer, arch, device, shift, place)
+            geometry = layer.geometry(arch.tile)
+            converter = Converter(geometry.tile.adc.bits, shift, converts_differences(geometry))
+            weights = layer_weights(network, layer.name)
+            matrices = tuple(
+                ProgrammedMatrix(part, geometry, converter, device, (*place, pack), engine)
+                for pack, part in enumerate(_packs(weights, layer.groups_per_array))
+            )
+            self._layers[layer.name] = TileLayer(layer, matrices)
 
     def layer(self, name: str) -> "TileLayer":
         """The products of node `name`."""
@@ -76,26 +85,6 @@ class TileLayer:
         self._lock = threading.Lock()
         self._pulses = [np.zeros(m.row_levels.size, np.int64) for m in matrices]
         self._vectors = 0
-
-    @classmethod
-    def program(
-        cls,
-        network: QuantizedNetwork,
-        layer: LayerPlan,
-        arch: Arch,
-        device: Device | None,
-        shift: int,
-        place: tuple[int, ...],
-    ) -> "TileLayer":
-        """Program the layer's weights; `shift` is log2 of the least significant bit."""
-        geometry = layer.geometry(arch.tile)
-        converter = Converter(geometry.tile.adc.bits, shift, converts_differences(geometry))
-        weights = layer_weights(network, layer.name)
-        matrices = tuple(
-            ProgrammedMatrix(part, geometry, converter, device, (*place, pack))
-            for pack, part in enumerate(_packs(weights, layer.groups_per_array))
-        )
-        return cls(layer, matrices)
 
     @property
     def copies(self) -> int:

@@ -36,10 +36,10 @@ FILE = click.Path(path_type=Path)
 )
 @click.option(
     "--engine",
-    type=click.Choice(["moments"]),
+    type=click.Choice(["moments", "exact"]),
     default="moments",
     show_default=True,
-    help="How fluctuation enters: column sums with the mean and variance of their cells.",
+    help="Fresh fluctuation: column sums with the mean and variance of their cells, or every cell.",
 )
 @click.option("--tiles", type=click.IntRange(min=1), help="Tiles to use in all (replication).")
 @click.option("--out", type=FILE, help="Folder for result.json, which `hwsim report` reads.")
@@ -50,7 +50,8 @@ def simulate(
     """Run NETWORK (an ONNX file) on modelled tiles, over labelled images."""
     from codesign.flow import simulate as run  # noqa: PLC0415
     from codesign.report.files import save_result, to_json  # noqa: PLC0415
-    from codesign.simulation import BackendName, Engine, Simulation  # noqa: PLC0415
+    from codesign.simulation import BackendName, Simulation  # noqa: PLC0415
+    from hwsim.tile.spec import Engine  # noqa: PLC0415
 
     simulation = Simulation(
         arch=arch_name, backend=BackendName(backend), engine=Engine(engine), **asked

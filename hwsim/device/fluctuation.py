@@ -87,6 +87,15 @@ class Polynomial:
     monomials: tuple[tuple[int, ...], ...]
     coefficients: tuple[float, ...]
 
+    def terms(self, bits: int) -> tuple[tuple[tuple[int, ...], ...], tuple[float, ...]]:
+        """Monomials and coefficients without a slope: f = constant + sum of these."""
+        spelled: dict[tuple[int, ...], float] = {}
+        if self.slope:
+            spelled = {(v,): self.slope * (1 << v) for v in range(bits)}
+        for monomial, coefficient in zip(self.monomials, self.coefficients, strict=True):
+            spelled[monomial] = spelled.get(monomial, 0.0) + coefficient
+        return tuple(spelled), tuple(spelled.values())
+
 
 def bit_polynomial(values: FloatArray) -> Polynomial:
     """The polynomial of the level's bits that equals values[g] at every level g.

@@ -9,10 +9,11 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.errors import MappingError
 from hwsim.rng import extend
 from hwsim.tile import _kernels
 from hwsim.tile.converter import converts_differences
-from hwsim.tile.disturbance import Noise
+from hwsim.tile.disturbance import Noise, Telegraph
 from hwsim.tile.matrix import Bank, ProgrammedMatrix, with_products
 
 SAMPLE_BITS = _kernels.SAMPLE_BITS
@@ -31,8 +32,14 @@ class ArrayColumns:
     """
 
     def __init__(self, matrix: ProgrammedMatrix, block: int, outputs: range, copy: int = 0) -> None:
-        """The columns of `outputs` (positions among the matrix' outputs) in one copy."""
+        """The columns of `outputs` (positions among the matrix' outputs) in one copy.
+
+        Raises:
+            MappingError: the matrix draws its fluctuation with the engine `exact`.
+        """
         held = matrix.programmed(block, copy)
+        if isinstance(held.noise, Telegraph):
+            raise MappingError("engine: expected 'moments' for single arrays, found 'exact'")
         slices = range(matrix.geometry.slices.count)
         lanes = np.array([s * matrix.outputs + n for s in slices for n in outputs], np.int64)
         self.bank = _bank_of(held.bank, lanes)

@@ -40,6 +40,38 @@ class Noise(NamedTuple):
     floor: np.float32  # variance of every conversion, in level steps squared
 
 
+class Telegraph(NamedTuple):
+    """Fresh telegraph states cell by cell, as `_kernels.exact_block` reads them.
+
+    A cell in its high state, at probability `duty`, adds a(g), else it takes a(g) away; a(g) is
+    a polynomial of the level's bits, the amplitude of one copy divided by the copies.
+    """
+
+    linear: NDArray[np.float32]  # (M,) weight of each input monomial in a digit
+    constant: np.float32
+    coefficients: NDArray[np.float32]  # (Q,)
+    masks: NDArray[Any]  # (strips, C, Q, W, width) planes of the monomials of the level
+    copies: np.int64  # cells that share one bit line
+    duty: NDArray[np.bool_]  # binary digits of the duty, least significant first, last one set
+    unit: np.float32  # value of one unit of a column sum in level steps
+    ones: NDArray[Any]  # (1,) a one in the lanes' type
+    lanes: NDArray[np.int64]  # (1,) lanes of a strip
+
+
+DUTY_BITS = 16
+
+
+def duty_digits(duty: float) -> NDArray[np.bool_]:
+    """Binary digits of a duty rounded to DUTY_BITS, least significant first, no zeros in front.
+
+    A word whose bits are one with probability 0.d1 d2 ... dn is made of n fair words: beginning
+    with the least significant digit, OR with a fair word where the digit is one, else AND.
+    """
+    scaled = min(max(round(duty * 2**DUTY_BITS), 1), 2**DUTY_BITS - 1)
+    digits = [scaled >> b & 1 for b in range(DUTY_BITS)]
+    return np.array(digits[digits.index(1) :], np.bool_)
+
+
 @dataclass(frozen=True)
 class Disturbance:
     """The device's disturbances as functions of the level, in level steps."""

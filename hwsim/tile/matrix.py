@@ -15,12 +15,21 @@ from typing import Any, NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.device.fluctuation import bit_polynomial
 from hwsim.device.spec import Device
 from hwsim.errors import MappingError
 from hwsim.rng import address
 from hwsim.tile import _kernels
 from hwsim.tile.converter import Converter, converts_differences
-from hwsim.tile.disturbance import FRACTION_BITS, Disturbance, Noise, cell_values, level_moments
+from hwsim.tile.disturbance import (
+    FRACTION_BITS,
+    Disturbance,
+    Noise,
+    Telegraph,
+    cell_values,
+    duty_digits,
+    level_moments,
+)
 from hwsim.tile.encoding import (
     Levels,
     encode,
@@ -30,6 +39,7 @@ from hwsim.tile.encoding import (
     weight_offset,
 )
 from hwsim.tile.geometry import Geometry, ceil_div
+from hwsim.tile.spec import Engine
 
 IntArray = NDArray[np.int64]
 _WORK_BYTES = 1 << 20  # accumulators of one pass: about the second-level cache
@@ -69,7 +79,7 @@ class ProgrammedCopy:
     """Cells of one row block in one copy, and the key of its reads; strips of lanes."""
 
     bank: Bank
-    noise: Noise | None
+    noise: Noise | Telegraph | None
     key: np.uint64
 
 
@@ -97,6 +107,7 @@ class ProgrammedMatrix:
         converter: Converter,
         device: Device | None = None,
         place: Sequence[int] = (0,),
+        engine: Engine = Engine.MOMENTS,
     ) -> None:
         """Program the cells.
 
@@ -106,12 +117,14 @@ class ProgrammedMatrix:
             converter: range of the conversions.
             device: the cell; None for an ideal one.
             place: address of this matrix (seed, device sample, layer, ...): fixes every draw.
+            engine: how fresh fluctuation is drawn.
         Raises:
             MappingError: a weight does not fit its bits.
         """
         self.geometry = geometry
         self.converter = converter
         self._groups = weights.shape[0]
+        self._engine = engine
         self._phase_scales = phase_weights(geometry)
         self._disturbance = Disturbance.of(device, geometry.tile.cell_bits) if device else None
         levels = _block_diagonal([encode(w, geometry) for w in weights])
@@ -180,7 +193,9 @@ class ProgrammedMatrix:
                 _kernels.ideal_block(words, copy.bank, adc, self._phase_scales, acc)
             else:
                 adc = self._adc_words(np.int32, _kernels.SAMPLE_BITS)
-                _kernels.moments_block(
+                exact = isinstance(copy.noise, Telegraph)
+                block_kernel = _kernels.exact_block if exact else _kernels.moments_block
+                block_kernel(
                     words, copy.bank, copy.noise, adc, self._phase_scales, copy.key, first, acc
                 )
             _kernels.fold_block(acc, block.lane_scales, values)
@@ -216,9 +231,10 @@ class ProgrammedMatrix:
         values = levels.astype(np.int64)
         if disturbance is not None and disturbance.deviates:
             values = cell_values(levels, disturbance, place, analog)
-        noise = None
+        noise: Noise | Telegraph | None = None
         if disturbance is not None and disturbance.fluctuates:
-            noise = self._noise(levels, disturbance, analog)
+            draw = self._telegraph if self._engine is Engine.EXACT else self._noise
+            noise = draw(levels, disturbance, analog)
         return ProgrammedCopy(self._bank(values), noise, address(*place, 0))
 
     def _bank(self, values: IntArray) -> Bank:
@@ -240,24 +256,46 @@ class ProgrammedMatrix:
     def _noise(self, levels: Levels, disturbance: Disturbance, copies: int) -> Noise:
         moments = level_moments(disturbance, copies)
         linear, square = input_monomials(self.geometry.tile.dac_bits)
-        wide = levels.astype(np.int64)
-        products = [
-            np.logical_and.reduce([wide >> v & 1 for v in monomial])
-            for monomial in moments.monomials
-        ]
-        planes = pack_rows(products or [np.zeros_like(wide)], self._lane_type)
-        used = len(products)
+        extra = self._monomial_planes(levels, moments.monomials)
+        used = extra.shape[2]
         return Noise(
             linear=linear,
             square=square,
             mean=moments.mean,
             variance=moments.variance,
-            extra=np.ascontiguousarray(planes[:, :, :used]),
+            extra=extra,
             extra_weights=np.ones(used, self._lane_type),
-            extra_lanes=np.array([planes.shape[-1]], np.int64),
+            extra_lanes=np.array([extra.shape[-1]], np.int64),
             unit=np.float32(2.0**-self.fraction_bits),
             floor=np.float32(0.0),
         )
+
+    def _telegraph(self, levels: Levels, disturbance: Disturbance, copies: int) -> Telegraph:
+        tile = self.geometry.tile
+        amplitude = bit_polynomial(disturbance.amplitude / copies)
+        monomials, coefficients = amplitude.terms(tile.cell_bits)
+        linear, _ = input_monomials(tile.dac_bits)
+        masks = self._monomial_planes(levels, monomials)
+        return Telegraph(
+            linear=linear[: tile.dac_bits],
+            constant=np.float32(amplitude.constant),
+            coefficients=np.array(coefficients, np.float32),
+            masks=masks,
+            copies=np.int64(copies),
+            duty=duty_digits(disturbance.duty),
+            unit=np.float32(2.0**-self.fraction_bits),
+            ones=np.ones(1, self._lane_type),
+            lanes=np.array([masks.shape[-1]], np.int64),
+        )
+
+    def _monomial_planes(
+        self, levels: Levels, monomials: Sequence[tuple[int, ...]]
+    ) -> NDArray[Any]:
+        """(strips, C, monomials, W, width) planes of products of the levels' bits."""
+        wide = levels.astype(np.int64)
+        products = [np.logical_and.reduce([wide >> v & 1 for v in bits]) for bits in monomials]
+        planes = pack_rows(products or [np.zeros_like(wide)], self._lane_type)
+        return np.ascontiguousarray(planes[:, :, : len(products)])
 
     def _pack(self, codes: NDArray[np.int16]) -> NDArray[Any]:
         """(vectors, phases, monomials, words) bit planes of the input digits."""

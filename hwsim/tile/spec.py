@@ -25,6 +25,13 @@ class Subtraction(Enum):
     DIGITAL = "digital"  # after two unsigned conversions
 
 
+class Engine(Enum):
+    """How fresh fluctuation enters a column sum."""
+
+    MOMENTS = "moments"  # drawn once per conversion, with the mean and variance of the cells
+    EXACT = "exact"  # every cell draws its own state at every read
+
+
 class Averaging(Enum):
     """Where the k copies of a weight are averaged."""
 

@@ -6,7 +6,7 @@ import pytest
 from hwsim import _jit
 from hwsim.chip.load import load_arch
 from hwsim.peripherals.spec import AdcRange
-from hwsim.tile.spec import Averaging, Encoding, Knobs
+from hwsim.tile.spec import Averaging, Encoding, Engine, Knobs
 from mapping.design import Design
 from mapping.execute import IdealBackend, run
 from mapping.execute_tiles import TileBackend, calibrate
@@ -114,14 +114,15 @@ def test_three_copies_averaged_digitally_change_only_the_rounding_of_the_scale()
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=0.1)
 
 
-def test_results_do_not_depend_on_chunk_or_threads(monkeypatch):
+@pytest.mark.parametrize("engine", list(Engine))
+def test_results_do_not_depend_on_chunk_or_threads(monkeypatch, engine):
     network, hardware = small_network(2), arch()
     placed = plan(layer_shapes(network), hardware)
     results = []
     for workers, chunk in ((1, None), (2, 3), (8, 1)):
         monkeypatch.setenv("HWSIM_THREADS", str(workers))
         assert _jit.threads() == workers
-        backend = TileBackend(network, placed, hardware, seed=3)
+        backend = TileBackend(network, placed, hardware, seed=3, engine=engine)
         results.append(run(network, images(), backend, chunk=chunk))
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
