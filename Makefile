@@ -30,7 +30,7 @@ demo: setup
 	$(VENV)/bin/hwsim demo --out out/demo
 
 test: setup
-	NUMBA_DISABLE_JIT=1 $(VENV)/bin/python -m pytest -m "not slow" $(wildcard $(INTERPRETED))
+	NUMBA_DISABLE_JIT=1 $(VENV)/bin/python -m pytest -m "not slow and not compiled" $(wildcard $(INTERPRETED))
 	$(VENV)/bin/python -m pytest
 
 lint: setup

@@ -146,6 +146,7 @@ def test_packed_groups_equal_groups_on_arrays_of_their_own(case, groups):
     np.testing.assert_array_equal(found, matrix.copies * np.concatenate(alone, axis=1))
 
 
+@pytest.mark.compiled
 def test_permuting_outputs_permutes_results_and_splitting_rows_changes_nothing():
     stream = np.random.default_rng(1)
     geometry = Geometry(make_tile(rows=16), Precision())
@@ -225,6 +226,7 @@ def test_calibrated_shift_covers_the_share_asked_for():
 # --- fluctuation -------------------------------------------------------------------------
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("law", ["absolute", "sqrt", "relative", "table"])
 @pytest.mark.parametrize("encoding", ["differential", "offset", "twos_complement"])
 @pytest.mark.parametrize("dac_bits", [1, 2, 3])
@@ -297,6 +299,7 @@ def test_reads_are_fresh_and_addressed():
     assert not np.array_equal(read((1, 3)), together)
 
 
+@pytest.mark.compiled
 def test_frozen_states_repeat_at_every_read_and_have_the_cells_variance():
     samples, outputs = 1500, 4
     stream = np.random.default_rng(6)
@@ -325,6 +328,7 @@ def test_frozen_states_repeat_at_every_read_and_have_the_cells_variance():
     assert abs(ratio - 1) < 5 * np.sqrt(2 / (samples * outputs)), ratio
 
 
+@pytest.mark.compiled
 def test_redundancy_divides_the_variance():
     vectors = 20_000
     stream = np.random.default_rng(8)
