@@ -162,6 +162,17 @@ def test_a_seed_gives_the_same_document_and_another_seed_another(text: Text) -> 
     assert first["energy_J"] != other["energy_J"]  # other reads, other codes, other pulses
 
 
+def test_engines_differ_in_draws_and_agree_in_accuracy(text: Text) -> None:
+    asked = ("simulate", DIGITS, "--data", "digits", "--arch", "emt-strong")
+    moments, exact = (document(text, *asked, "--engine", name) for name in ("moments", "exact"))
+    assert (moments["engine"], exact["engine"]) == ("moments", "exact")
+    assert moments["energy_J"] != exact["energy_J"]
+    # Each lies in the other's interval: the same mean and variance of every column sum.
+    for one, other in ((moments, exact), (exact, moments)):
+        low, high = one["accuracy"]["ci95"]
+        assert low <= other["accuracy"]["mean"] <= high
+
+
 def test_ideal_backend_has_the_accuracy_of_the_integer_network(text: Text) -> None:
     asked = ("--data", "digits", "--backend", "ideal")
     found = document(text, "simulate", DIGITS, *asked)
