@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from hwsim.tile.converter import (
     full_shift,
 )
 from hwsim.tile.geometry import Geometry
-from hwsim.tile.matrix import ProgrammedMatrix
+from hwsim.tile.matrix import Products, ProgrammedMatrix
 from hwsim.tile.spec import Engine
 from mapping.execute import IdealBackend, LayerKernel, run
 from mapping.lower import weight_matrix
@@ -64,7 +64,9 @@ class TileBackend:
             converter = Converter(geometry.tile.adc.bits, shift, converts_differences(geometry))
             weights = layer_weights(network, layer.name)
             matrices = tuple(
-                ProgrammedMatrix(part, geometry, converter, device, (*place, pack), engine)
+                ProgrammedMatrix(
+                    part, geometry, converter, device, (*place, pack), engine, arch.scenario
+                )
                 for pack, part in enumerate(_packs(weights, layer.groups_per_array))
             )
             self._layers[layer.name] = TileLayer(layer, matrices)
@@ -74,14 +76,25 @@ class TileBackend:
         return self._layers[name]
 
 
+class Matrix(Protocol):
+    """What multiplies groups packed together."""
+
+    @property
+    def row_levels(self) -> NDArray[np.int64]:
+        """(rows,) sum of the stored levels along each word line, one copy."""
+
+    def multiply(self, codes: NDArray[np.int16], first: int = 0) -> Products:
+        """Products of a batch; see `ProgrammedMatrix.multiply`."""
+
+
 @final
 class TileLayer:
     """One layer on its arrays; counts the pulses it drives."""
 
-    def __init__(self, layer: LayerPlan, matrices: tuple[ProgrammedMatrix, ...]) -> None:
+    def __init__(self, layer: LayerPlan, matrices: tuple[Matrix, ...]) -> None:
         """A layer whose groups are packed onto `matrices`, in order."""
         self._plan = layer
-        self._matrices = matrices
+        self.matrices = matrices
         self._lock = threading.Lock()
         self._pulses = [np.zeros(m.row_levels.size, np.int64) for m in matrices]
         self._vectors = 0
@@ -96,7 +109,7 @@ class TileLayer:
         vectors, groups, _ = codes.shape
         out = np.empty((vectors, groups, self._plan.cols), np.int64)
         size = self._plan.groups_per_array
-        for pack, matrix in enumerate(self._matrices):
+        for pack, matrix in enumerate(self.matrices):
             mine = slice(pack * size, min((pack + 1) * size, groups))
             part = np.ascontiguousarray(codes[:, mine]).reshape(vectors, -1)
             products = matrix.multiply(part, first_vector)
@@ -118,7 +131,7 @@ class TileLayer:
 
     def row_levels(self) -> NDArray[np.int64]:
         """(groups, K) sum of the stored levels along each input's word line, one copy."""
-        levels = [matrix.row_levels for matrix in self._matrices]
+        levels = [matrix.row_levels for matrix in self.matrices]
         return np.concatenate(levels).reshape(self._plan.groups, -1)
 
 

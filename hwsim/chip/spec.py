@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hwsim.device.spec import Device
+from hwsim.device.spec import Device, Scenario
 from hwsim.spec import Spec
 from hwsim.tile.spec import Precision, TileSpec
 
@@ -44,4 +44,5 @@ class Arch(Spec):
     tile: TileSpec
     chip: ChipSpec
     precision: Precision = Precision()
+    scenario: Scenario = Scenario()
     technology: Annotated[str, Field(min_length=1)]  # a name in hwsim/cost/technology

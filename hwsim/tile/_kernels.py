@@ -158,7 +158,7 @@ def column_sums(words, m, planes, weights, lanes, out):
 
 
 @kernel
-def _convert(sums, adc, scales, acc):
+def convert(sums, adc, scales, acc):
     """acc[i] += sum over t of scales[t] * clip((sums[t, i] + half) >> shift, low, high).
 
     sums (T, n) int16 or int32, scales (T,) and acc (n,) int32.
@@ -181,7 +181,7 @@ def _subtract(sums):
 
 
 @kernel
-def _driven(words):
+def driven(words):
     """Whether any word line is driven in any phase; words (T, M, W)."""
     return words.any()
 
@@ -202,7 +202,7 @@ def ideal_block(words, bank, adc, phase_scales, acc):
             lanes = bank.lanes[strip]
             for v in range(group, min(group + GROUP, words.shape[0])):
                 digits = words[v]
-                if not _driven(digits):
+                if not driven(digits):
                     continue  # every sum, and so every code, is zero
                 sums[:] = 0
                 for c in range(pairs):
@@ -213,7 +213,7 @@ def ideal_block(words, bank, adc, phase_scales, acc):
                 if adc.subtract:
                     _subtract(sums)
                 for c in range(acc.shape[2]):
-                    _convert(sums[c], adc, phase_scales, acc[v, strip, c])
+                    convert(sums[c], adc, phase_scales, acc[v, strip, c])
 
 
 @kernel
@@ -230,12 +230,12 @@ def moments_block(words, bank, noise, adc, phase_scales, key, first, acc):
         for strip in range(strips):
             for v in range(group, min(group + GROUP, words.shape[0])):
                 acc[v, strip] = 0
-                if noise.floor == 0 and not _driven(words[v]):
+                if noise.floor == 0 and not driven(words[v]):
                     continue
                 strip_key = fold(fold(key, first + v), strip)
                 sample_strip(words[v], strip, bank, noise, adc.subtract, strip_key, samples)
                 for c in range(acc.shape[2]):
-                    _convert(samples[c], adc, phase_scales, acc[v, strip, c])
+                    convert(samples[c], adc, phase_scales, acc[v, strip, c])
 
 
 @kernel
@@ -257,11 +257,17 @@ def sample_strip(words, strip, bank, noise, subtract, key, samples):
         sign = np.float32(-1) if subtract and pair == 1 else np.float32(1)
         for m in range(words.shape[1]):
             _add_moments(words, m, strip, pair, sign, bank, noise, sums, values[c], variances[c])
+    sample_all(values, variances, key, samples)
+
+
+@kernel
+def sample_all(values, variances, key, samples):
+    """Draw what the converters see; number i of `samples` takes deviate i under `key`."""
     random = np.empty((samples.size + 1) // 2, np.uint64)
     deviates = np.empty(2 * random.size, np.float32)
     random_words(key, 0, random)
     normal_deviates(random.view(np.int32), deviates)
-    _sample(values.ravel(), variances.ravel(), deviates, samples.ravel())
+    sample(values.ravel(), variances.ravel(), deviates, samples.ravel())
 
 
 @kernel
@@ -272,135 +278,21 @@ def _add_moments(words, m, strip, pair, sign, bank, noise, sums, values, varianc
     sums[:] = 0
     column_sums(words, m, bank.planes[strip, pair], bank.weights[0], bank.lanes[strip], sums)
     slope = linear * (np.float32(1) + noise.mean[1]) * noise.unit
-    _add_linear(words, m, sums, linear * noise.mean[0], slope, values)
-    rise = square * noise.variance[1] * noise.unit
-    _add_linear(words, m, sums, square * noise.variance[0], rise, variances)
+    add_linear(words, m, sums, linear * noise.mean[0], slope, values)
+    # Telegraph noise lasts for the whole pulse (x^2), the noise of the current adds up (x).
+    base = square * noise.variance[0] + noise.linear[m] * noise.current[0]
+    rise = square * noise.variance[1] + noise.linear[m] * noise.current[1]
+    add_linear(words, m, sums, base, rise * noise.unit, variances)
     for e in range(noise.extra_weights.shape[0]):
         sums[:] = 0
         one = noise.extra_weights[e : e + 1]
         column_sums(words, m, noise.extra[strip, pair, e : e + 1], one, noise.extra_lanes, sums)
-        _add_linear(words, m, sums, np.float32(0), linear * noise.mean[2 + e], values)
-        _add_linear(words, m, sums, np.float32(0), square * noise.variance[2 + e], variances)
+        add_linear(words, m, sums, np.float32(0), linear * noise.mean[2 + e], values)
+        add_linear(words, m, sums, np.float32(0), square * noise.variance[2 + e], variances)
 
 
 @kernel
-def exact_block(words, bank, cells, adc, phase_scales, key, first, acc):
-    """Codes of one row block in which every driven cell draws its own state at every read.
-
-    As `moments_block`; cells: Telegraph.  Vector v draws the states of a strip under the key
-    (key, first + v, strip), in the order: column of the pair, phase, copy, digit of the duty,
-    word of rows, lane.
-    """
-    strips, _, _, _, width = bank.planes.shape
-    samples = np.empty((acc.shape[2], words.shape[1], width), np.int32)
-    for group in range(0, words.shape[0], GROUP):
-        for strip in range(strips):
-            for v in range(group, min(group + GROUP, words.shape[0])):
-                acc[v, strip] = 0
-                if not _driven(words[v]):
-                    continue
-                strip_key = fold(fold(key, first + v), strip)
-                exact_strip(words[v], strip, bank, cells, adc.subtract, strip_key, samples)
-                for c in range(acc.shape[2]):
-                    _convert(samples[c], adc, phase_scales, acc[v, strip, c])
-
-
-@kernel
-def exact_strip(words, strip, bank, cells, subtract, key, samples):
-    """What the converters see of one vector in one strip of lanes, all phases.
-
-    words (T, M, W); samples (C converted, T, width) int32, overwritten.  With s_i = +1 or -1,
-    sum_i x_i a(g_i) s_i = 2 * (sum over cells in the high state) - (sum over all cells).
-    """
-    phases = words.shape[0]
-    _, pairs, _, rows, width = bank.planes.shape
-    values = np.zeros(samples.shape, np.float32)
-    sums = np.empty(samples.shape[1:], bank.weights.dtype)
-    states = np.empty((1, rows, width), bank.planes.dtype)
-    for pair in range(pairs):
-        c = pair if samples.shape[0] > 1 else 0
-        sign = np.float32(-1) if subtract and pair == 1 else np.float32(1)
-        for m in range(bank.weights.shape[0]):
-            linear = cells.linear[m] * sign
-            sums[:] = 0
-            column_sums(
-                words, m, bank.planes[strip, pair], bank.weights[0], bank.lanes[strip], sums
-            )
-            constant = -linear * cells.constant * np.float32(cells.copies)
-            _add_linear(words, m, sums, constant, linear * cells.unit, values[c])
-            for q in range(cells.coefficients.shape[0]):
-                sums[:] = 0
-                mask = cells.masks[strip, pair, q : q + 1]
-                column_sums(words, m, mask, cells.ones, cells.lanes, sums)
-                slope = -linear * cells.coefficients[q] * np.float32(cells.copies)
-                _add_linear(words, m, sums, np.float32(0), slope, values[c])
-        for t in range(phases):
-            if _driven(words[t : t + 1]):
-                for copy in range(cells.copies):
-                    number = ((pair * phases + t) * cells.copies + copy) * cells.duty.shape[0]
-                    _draw_states(key, number, cells.duty, states)
-                    _add_high(
-                        words, t, strip, pair, sign, cells, states, sums[:1], values[c, t : t + 1]
-                    )
-    flat = values.ravel()
-    out = samples.ravel()
-    for i in range(flat.shape[0]):
-        out[i] = np.int32(np.floor(flat[i] * SAMPLE_ONE + np.float32(0.5)))
-
-
-@kernel
-def _draw_states(key, number, duty, states):
-    """One bit per cell, one with probability `duty`; states (1, W, n) unsigned words."""
-    flat = states.reshape(-1)
-    fair = np.empty((flat.size * flat.itemsize + 7) // 8, np.uint64)
-    lanes = fair.view(states.dtype)
-    for d in range(duty.shape[0]):
-        random_words(key, (number + d) * fair.shape[0], fair)
-        if d == 0:  # the last digit that is set: OR with zeros
-            for i in range(flat.shape[0]):
-                flat[i] = lanes[i]
-        elif duty[d]:
-            for i in range(flat.shape[0]):
-                flat[i] |= lanes[i]
-        else:
-            for i in range(flat.shape[0]):
-                flat[i] &= lanes[i]
-
-
-@kernel
-def _add_high(words, t, strip, pair, sign, cells, states, sums, values):
-    """values[0, i] += 2 * sum of x a(g) over the cells of one phase in the high state."""
-    one_phase = words[t : t + 1]
-    for m in range(cells.linear.shape[0]):
-        scale = np.float32(2) * cells.linear[m] * sign
-        sums[:] = 0
-        column_sums(one_phase, m, states, cells.ones, cells.lanes, sums)
-        _add_scaled(sums, scale * cells.constant, values)
-        for q in range(cells.coefficients.shape[0]):
-            sums[:] = 0
-            _masked_sums(one_phase, m, cells.masks[strip, pair, q], states[0], sums[0])
-            _add_scaled(sums, scale * cells.coefficients[q], values)
-
-
-@kernel
-def _masked_sums(words, m, mask, states, sums):
-    """sums[i] = number of driven cells of `mask` in the high state; mask, states (W, n)."""
-    for w in range(words.shape[2]):
-        word = words[0, m, w]
-        if word != 0:
-            for i in range(sums.shape[0]):
-                sums[i] += popcount(word & mask[w, i] & states[w, i])
-
-
-@kernel
-def _add_scaled(sums, scale, values):
-    """values[0, i] += scale * sums[0, i]."""
-    for i in range(values.shape[1]):
-        values[0, i] += scale * np.float32(sums[0, i])
-
-
-@kernel
-def _add_linear(words, m, sums, per_row, slope, out):
+def add_linear(words, m, sums, per_row, slope, out):
     """out[t, i] += per_row * (driven word lines in phase t) + slope * sums[t, i]."""
     for t in range(out.shape[0]):
         ones = 0
@@ -412,7 +304,7 @@ def _add_linear(words, m, sums, per_row, slope, out):
 
 
 @kernel
-def _sample(values, variances, deviates, samples):
+def sample(values, variances, deviates, samples):
     """samples[i] = a Gaussian column sum, as the fixed-point number that the converter sees."""
     for i in range(values.shape[0]):
         # abs: rounding may leave a variance below zero by its last bit.
@@ -493,7 +385,7 @@ def sample_columns(words, bank, noise, subtract, keys, deviates, samples):
             random_words(keys[c, i], deviates[c, i] // 2, word)
             normal_deviates(word.view(np.int32), normal)
             half = deviates[c, i] % 2
-            _sample(
+            sample(
                 values[c, 0, i : i + 1],
                 variances[c, 0, i : i + 1],
                 normal[half : half + 1],

@@ -6,6 +6,7 @@ added to its level in fixed point, `FRACTION_BITS` bits below one level step (ro
 mean and variance of each conversion (`moments`).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,12 +19,13 @@ from hwsim.device.fluctuation import (
     level_step,
     programming_sigma,
 )
-from hwsim.device.spec import Device, States
+from hwsim.device.spec import Device, Scenario, States
 from hwsim.rng import address, normal_deviates, random_words
+from hwsim.tile._telegraph_kernels import CHAIN
 from hwsim.tile.encoding import Levels
 
 FRACTION_BITS = 5
-_PROGRAMMING, _STATES = 1, 2  # last part of the address of a block's frozen draws
+_PROGRAMMING, _STATES, _FAULTS, _DRIFT = 1, 2, 3, 4  # parts of the address of frozen draws
 
 
 class Noise(NamedTuple):
@@ -37,6 +39,7 @@ class Noise(NamedTuple):
     extra_weights: NDArray[Any]  # (E,) ones, in the lanes' type
     extra_lanes: NDArray[np.int64]  # (1,) lanes of a strip
     unit: np.float32  # value of one unit of a column sum in level steps
+    current: NDArray[np.float32]  # (2,) variance per unit pulse and per level pulse
     floor: np.float32  # variance of every conversion, in level steps squared
 
 
@@ -56,9 +59,34 @@ class Telegraph(NamedTuple):
     unit: np.float32  # value of one unit of a column sum in level steps
     ones: NDArray[Any]  # (1,) a one in the lanes' type
     lanes: NDArray[np.int64]  # (1,) lanes of a strip
+    current: NDArray[np.float32]  # (2,) Gaussian variance per unit pulse and per level pulse
+    floor: np.float32  # and of every conversion, in level steps squared
+    refresh: NDArray[np.bool_]  # (chain levels, DUTY_BITS) digits of the refresh probabilities
+    refresh_digits: NDArray[np.int64]  # (chain levels,) how many; 0 where nothing is refreshed
 
 
 DUTY_BITS = 16
+CHAIN_LEVELS = 5  # 256^5 reads: more than any run
+REFRESH_BITS = 8  # significant bits of a refresh probability
+
+
+def refresh_digits(per_read: float) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Digits of the refresh probability of each level of a chain, as `markov_block` reads them.
+
+    Level l steps once in CHAIN^l reads: 1 - (1 - per_read)^(CHAIN^l).  Probabilities are
+    rounded to REFRESH_BITS significant bits, and to zero or one beyond 2^-DUTY_BITS.
+    """
+    digits = np.zeros((CHAIN_LEVELS, DUTY_BITS), np.bool_)
+    used = np.zeros(CHAIN_LEVELS, np.int64)
+    for level in range(CHAIN_LEVELS):
+        chance = -math.expm1(CHAIN**level * math.log1p(-min(per_read, 1 - 2.0**-50)))
+        if chance < 2.0 ** -(DUTY_BITS + 1):
+            continue
+        scale = 2.0 ** (REFRESH_BITS - 1 - math.floor(math.log2(chance)))
+        spelled = duty_digits(round(chance * scale) / scale)
+        digits[level, : spelled.size] = spelled
+        used[level] = spelled.size
+    return digits, used
 
 
 def duty_digits(duty: float) -> NDArray[np.bool_]:
@@ -80,29 +108,51 @@ class Disturbance:
     sigma: NDArray[np.float64]  # (levels,)
     duty: float
     frozen: bool
-    lowest: float  # deviation cannot take a cell below zero conductance: level + this
+    lowest: float  # G_min: no deviation takes level + this below zero
+    traps: int = 1
+    refresh_rate_Hz: float = 0.0  # of chains with finite dwell times; 0: fresh or frozen
+    drift_mean: float = 0.0  # nu * ln(t / t0): mean and spread over cells
+    drift_sigma: float = 0.0
+    stuck_on: float = 0.0
+    stuck_off: float = 0.0
 
     @staticmethod
-    def of(device: Device, cell_bits: int) -> "Disturbance":
-        """The disturbances of `device` at `cell_bits` bits per cell."""
-        fluctuation = device.fluctuation
+    def of(device: Device, cell_bits: int, scenario: Scenario) -> "Disturbance":
+        """The disturbances of `device` at `cell_bits` bits per cell in `scenario`."""
+        fluctuation, drift, faults = device.fluctuation, device.drift, device.faults
+        decades = 0.0
+        if drift is not None and scenario.time_s is not None:
+            decades = max(0.0, math.log(scenario.time_s / drift.start_s))
         return Disturbance(
             amplitude=fluctuation_amplitude(device, cell_bits),
             sigma=programming_sigma(device, cell_bits),
-            duty=fluctuation.duty if fluctuation else 0.5,
+            duty=fluctuation.high_share if fluctuation else 0.5,
             frozen=fluctuation is not None and fluctuation.states is States.FROZEN,
             lowest=device.conductance_min_S / level_step(device, cell_bits),
+            traps=fluctuation.traps if fluctuation else 1,
+            refresh_rate_Hz=fluctuation.refresh_rate_Hz if fluctuation else 0.0,
+            drift_mean=drift.nu_mean * decades if drift else 0.0,
+            drift_sigma=drift.nu_sigma * decades if drift else 0.0,
+            stuck_on=faults.stuck_on if faults else 0.0,
+            stuck_off=faults.stuck_off if faults else 0.0,
         )
 
     @property
     def deviates(self) -> bool:
         """Whether cells deviate for good from their levels."""
-        return bool(self.sigma.any() or (self.frozen and self.amplitude.any()))
+        lasting = self.sigma.any() or (self.frozen and self.amplitude.any())
+        aged = self.drift_mean > 0 or self.drift_sigma > 0
+        return bool(lasting or aged or self.stuck_on > 0 or self.stuck_off > 0)
 
     @property
     def fluctuates(self) -> bool:
         """Whether every read is disturbed afresh."""
-        return bool(not self.frozen and self.amplitude.any())
+        return bool(self.fresh_amplitude.any())
+
+    @property
+    def fresh_amplitude(self) -> NDArray[np.float64]:
+        """(levels,) amplitude of what is drawn at reads: none where states are frozen."""
+        return np.zeros_like(self.amplitude) if self.frozen else self.amplitude
 
 
 def cell_values(
@@ -127,18 +177,56 @@ def cell_values(
 def _deviation(
     levels: Levels, disturbance: Disturbance, place: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    deviation = np.zeros(levels.shape)
+    """Lasting deviations from the levels, in level steps: errors first, then drift, then traps.
+
+    A stuck cell stays at its end of the window, is programmed to nothing and does not drift.
+    """
+    held = _stuck_levels(levels, disturbance, place)
+    free = held < 0
+    value = np.where(free, levels, held).astype(np.float64)
     if disturbance.sigma.any():
-        words = _words(levels.size, (*place, _PROGRAMMING))
-        normal = np.empty(words.size, np.float32)
-        normal_deviates(words.view(np.int32), normal)
-        deviation += disturbance.sigma[levels] * normal.reshape(levels.shape)
+        error = disturbance.sigma[levels] * _normals(levels, (*place, _PROGRAMMING))
+        value += np.where(free, error, 0.0)
+    if disturbance.drift_mean > 0 or disturbance.drift_sigma > 0:
+        value = np.where(free, _drifted(value, disturbance, place), value)
     if disturbance.frozen and disturbance.amplitude.any():
-        words = _words(levels.size, (*place, _STATES))
-        high = words < np.uint32(disturbance.duty * 2.0**32)
-        deviation += disturbance.amplitude[levels] * np.where(high, 1.0, -1.0).reshape(levels.shape)
-    physical: NDArray[np.float64] = np.maximum(deviation, -(levels + disturbance.lowest))
+        for trap in range(disturbance.traps):
+            words = _words(levels.size, (*place, _STATES, trap)).reshape(levels.shape)
+            high = words < np.uint32(disturbance.duty * 2.0**32)
+            value += disturbance.amplitude[levels] * np.where(high, 1.0, -1.0)
+    physical: NDArray[np.float64] = np.maximum(value, -disturbance.lowest) - levels
     return physical
+
+
+def _stuck_levels(
+    levels: Levels, disturbance: Disturbance, place: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """The level at which each cell is stuck, -1 where it is not."""
+    held = np.full(levels.shape, -1, np.int64)
+    if disturbance.stuck_on > 0 or disturbance.stuck_off > 0:
+        uniform = _words(levels.size, (*place, _FAULTS)).reshape(levels.shape) / 2.0**32
+        held[uniform < disturbance.stuck_on + disturbance.stuck_off] = 0
+        held[uniform < disturbance.stuck_on] = disturbance.amplitude.size - 1
+    return held
+
+
+def _drifted(
+    value: NDArray[np.float64], disturbance: Disturbance, place: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """(level + G_min) * (t / t0)^-nu per cell, less the dummy column's, which drifts alike."""
+    exponent = np.full(value.shape, disturbance.drift_mean)
+    if disturbance.drift_sigma > 0:
+        exponent += disturbance.drift_sigma * _normals(value, (*place, _DRIFT))
+    conductance = (value + disturbance.lowest) * np.exp(-np.maximum(exponent, 0.0))
+    aged: NDArray[np.float64] = conductance - disturbance.lowest * math.exp(-disturbance.drift_mean)
+    return aged
+
+
+def _normals(like: NDArray[Any], place: tuple[int, ...]) -> NDArray[np.float32]:
+    """Standard normal deviates in the shape of `like`."""
+    normal = np.empty(like.size, np.float32)
+    normal_deviates(_words(like.size, place).view(np.int32), normal)
+    return normal.reshape(like.shape)
 
 
 def _words(count: int, place: tuple[int, ...]) -> NDArray[np.uint32]:
@@ -158,9 +246,10 @@ class LevelMoments:
 
 def level_moments(disturbance: Disturbance, copies: int) -> LevelMoments:
     """Moments of the mean of `copies` cells: G -> G + a(G) s with s = +1 at `duty`, else -1."""
-    duty = disturbance.duty
-    mean = bit_polynomial(disturbance.amplitude * (2 * duty - 1))
-    variance = bit_polynomial(disturbance.amplitude**2 * 4 * duty * (1 - duty) / copies)
+    duty, traps = disturbance.duty, disturbance.traps
+    amplitude = disturbance.fresh_amplitude
+    mean = bit_polynomial(amplitude * (2 * duty - 1) * traps)
+    variance = bit_polynomial(amplitude**2 * 4 * duty * (1 - duty) * traps / copies)
     monomials = tuple(sorted({*mean.monomials, *variance.monomials}))
 
     def column(polynomial: Any) -> NDArray[np.float32]:

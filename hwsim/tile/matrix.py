@@ -7,6 +7,7 @@
 With an ideal device and a range in which nothing clips or rounds, y is the integer product.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.device.fluctuation import bit_polynomial
-from hwsim.device.spec import Device
+from hwsim.device.spec import Device, Scenario
 from hwsim.errors import MappingError
 from hwsim.rng import address
-from hwsim.tile import _kernels
+from hwsim.tile import _kernels, _telegraph_kernels
 from hwsim.tile.converter import Converter, converts_differences
 from hwsim.tile.disturbance import (
     FRACTION_BITS,
@@ -29,6 +30,7 @@ from hwsim.tile.disturbance import (
     cell_values,
     duty_digits,
     level_moments,
+    refresh_digits,
 )
 from hwsim.tile.encoding import (
     Levels,
@@ -39,6 +41,8 @@ from hwsim.tile.encoding import (
     weight_offset,
 )
 from hwsim.tile.geometry import Geometry, ceil_div
+from hwsim.tile.noise import ColumnNoise, column_noise
+from hwsim.tile.schedule import phase_cycles
 from hwsim.tile.spec import Engine
 
 IntArray = NDArray[np.int64]
@@ -96,6 +100,7 @@ class ProgrammedMatrix:
     """A matrix of one layer (or of groups packed block-diagonally) on its arrays.
 
     Attributes:
+        groups: matrices that share the arrays block-diagonally.
         outputs: columns of results, all groups.
         row_levels: (rows,) int64, sum of the stored levels along each word line, one copy.
     """
@@ -108,6 +113,7 @@ class ProgrammedMatrix:
         device: Device | None = None,
         place: Sequence[int] = (0,),
         engine: Engine = Engine.MOMENTS,
+        scenario: Scenario = Scenario(),  # noqa: B008  frozen
     ) -> None:
         """Program the cells.
 
@@ -118,21 +124,32 @@ class ProgrammedMatrix:
             device: the cell; None for an ideal one.
             place: address of this matrix (seed, device sample, layer, ...): fixes every draw.
             engine: how fresh fluctuation is drawn.
+            scenario: age and temperature.
         Raises:
             MappingError: a weight does not fit its bits.
         """
         self.geometry = geometry
         self.converter = converter
-        self._groups = weights.shape[0]
+        self.groups = weights.shape[0]
         self._engine = engine
         self._phase_scales = phase_weights(geometry)
-        self._disturbance = Disturbance.of(device, geometry.tile.cell_bits) if device else None
+        self._disturbance: Disturbance | None = None
+        self._column_noise = ColumnNoise()
+        if device is not None:
+            self._disturbance = Disturbance.of(device, geometry.tile.cell_bits, scenario)
+            if self._disturbance.refresh_rate_Hz and engine is Engine.MOMENTS:
+                raise MappingError(
+                    "engine: expected 'exact' for states 'markov' (reads are correlated), "
+                    "found 'moments'"
+                )
+            analog = geometry.redundancy // geometry.array_copies
+            self._column_noise = column_noise(device, geometry.tile, scenario, analog)
         levels = _block_diagonal([encode(w, geometry) for w in weights])
         self.outputs = levels.shape[3]
         self.row_levels = np.zeros(levels.shape[2], np.int64)
         step = geometry.inputs_per_array
-        if self._groups > 1 and levels.shape[2] > step:
-            raise MappingError(f"{self._groups} packed groups exceed the {step} inputs of an array")
+        if self.groups > 1 and levels.shape[2] > step:
+            raise MappingError(f"{self.groups} packed groups exceed the {step} inputs of an array")
         self._lane_type = self._narrowest_lane(min(levels.shape[2], step))
         self._blocks = tuple(
             self._program(levels[:, :, start : start + step], start, (*place, index))
@@ -148,9 +165,20 @@ class ProgrammedMatrix:
         """What the arrays of one row block hold."""
         return self._blocks[block].copies[copy]
 
+    @property
+    def row_blocks(self) -> int:
+        """Row blocks whose partial sums are added."""
+        return len(self._blocks)
+
     def block_rows(self, block: int) -> slice:
         """The rows of one row block."""
         return self._blocks[block].rows
+
+    def flipped(self, block: int) -> NDArray[np.bool_]:
+        """(slices, outputs) columns of a row block that are stored complemented."""
+        scales = self._blocks[block].lane_scales[0].reshape(-1, self.outputs)
+        flips: NDArray[np.bool_] = (scales < 0) != (slice_weights(self.geometry)[0][:, None] < 0)
+        return flips
 
     def multiply(self, codes: NDArray[np.int16], first: int = 0) -> Products:
         """Products of a batch of input vectors.
@@ -167,7 +195,7 @@ class ProgrammedMatrix:
             stop = start + size
             for block in self._blocks:
                 self._read(codes[start:stop, block.rows], block, first + start, values[start:stop])
-        return Products(values, self._row_pulses(codes))
+        return Products(values, self.row_pulses(codes))
 
     def column_sum_histogram(self, codes: NDArray[np.int16]) -> IntArray:
         """(bound + 1,) how often each magnitude of an ideal column sum occurs for `codes`."""
@@ -193,15 +221,13 @@ class ProgrammedMatrix:
                 _kernels.ideal_block(words, copy.bank, adc, self._phase_scales, acc)
             else:
                 adc = self._adc_words(np.int32, _kernels.SAMPLE_BITS)
-                exact = isinstance(copy.noise, Telegraph)
-                block_kernel = _kernels.exact_block if exact else _kernels.moments_block
-                block_kernel(
+                self._noisy_kernel(copy.noise)(
                     words, copy.bank, copy.noise, adc, self._phase_scales, copy.key, first, acc
                 )
             _kernels.fold_block(acc, block.lane_scales, values)
         if block.input_scales.any():
-            sums = codes.reshape(codes.shape[0], self._groups, -1).sum(axis=2, dtype=np.int64)
-            per_output = np.repeat(sums, self.outputs // self._groups, axis=1)
+            sums = codes.reshape(codes.shape[0], self.groups, -1).sum(axis=2, dtype=np.int64)
+            per_output = np.repeat(sums, self.outputs // self.groups, axis=1)
             values += self.copies * block.input_scales * per_output
 
     def _program(self, levels: Levels, start: int, place: tuple[int, ...]) -> _Block:
@@ -209,7 +235,7 @@ class ProgrammedMatrix:
         geometry = self.geometry
         scales = slice_weights(geometry)[:, :, None] * np.ones(levels.shape[3], np.int64)
         input_scales = np.full(levels.shape[3], -weight_offset(geometry), np.int64)
-        if geometry.tile.flipped_columns and self._groups == 1:
+        if geometry.tile.flipped_columns and self.groups == 1:
             flip = heavy_columns(levels, geometry.max_level)
             levels = np.where(flip[:, :, None, :], geometry.max_level - levels, levels)
             input_scales += (scales * flip * geometry.max_level).sum(axis=(0, 1))
@@ -232,7 +258,7 @@ class ProgrammedMatrix:
         if disturbance is not None and disturbance.deviates:
             values = cell_values(levels, disturbance, place, analog)
         noise: Noise | Telegraph | None = None
-        if disturbance is not None and disturbance.fluctuates:
+        if disturbance is not None and (disturbance.fluctuates or self._column_noise.present):
             draw = self._telegraph if self._engine is Engine.EXACT else self._noise
             noise = draw(levels, disturbance, analog)
         return ProgrammedCopy(self._bank(values), noise, address(*place, 0))
@@ -267,26 +293,43 @@ class ProgrammedMatrix:
             extra_weights=np.ones(used, self._lane_type),
             extra_lanes=np.array([extra.shape[-1]], np.int64),
             unit=np.float32(2.0**-self.fraction_bits),
-            floor=np.float32(0.0),
+            **self._gaussian(),
         )
 
     def _telegraph(self, levels: Levels, disturbance: Disturbance, copies: int) -> Telegraph:
         tile = self.geometry.tile
-        amplitude = bit_polynomial(disturbance.amplitude / copies)
+        amplitude = bit_polynomial(disturbance.fresh_amplitude / copies)
         monomials, coefficients = amplitude.terms(tile.cell_bits)
         linear, _ = input_monomials(tile.dac_bits)
         masks = self._monomial_planes(levels, monomials)
+        read_s = phase_cycles(self.geometry) / tile.clock_Hz
+        digits, used = refresh_digits(-math.expm1(-read_s * disturbance.refresh_rate_Hz))
         return Telegraph(
             linear=linear[: tile.dac_bits],
             constant=np.float32(amplitude.constant),
             coefficients=np.array(coefficients, np.float32),
             masks=masks,
-            copies=np.int64(copies),
+            copies=np.int64(copies * disturbance.traps),
             duty=duty_digits(disturbance.duty),
             unit=np.float32(2.0**-self.fraction_bits),
             ones=np.ones(1, self._lane_type),
             lanes=np.array([masks.shape[-1]], np.int64),
+            refresh=digits,
+            refresh_digits=used,
+            **self._gaussian(),
         )
+
+    def _noisy_kernel(self, noise: Noise | Telegraph) -> Any:
+        if isinstance(noise, Noise):
+            return _kernels.moments_block
+        chained = bool(self._disturbance and self._disturbance.refresh_rate_Hz)
+        return _telegraph_kernels.markov_block if chained else _telegraph_kernels.exact_block
+
+    def _gaussian(self) -> dict[str, Any]:
+        """The fields of column noise that both engines share."""
+        noise = self._column_noise
+        current = np.array([noise.per_pulse, noise.per_level], np.float32)
+        return {"current": current, "floor": np.float32(noise.floor)}
 
     def _monomial_planes(
         self, levels: Levels, monomials: Sequence[tuple[int, ...]]
@@ -306,8 +349,8 @@ class ProgrammedMatrix:
         planes = plane_bytes.view(_unsigned(self._lane_type))
         return digit_planes(planes, self.geometry)
 
-    def _row_pulses(self, codes: NDArray[np.int16]) -> IntArray:
-        """(rows,) unit pulses over all phases and vectors."""
+    def row_pulses(self, codes: NDArray[np.int16]) -> IntArray:
+        """(rows,) unit pulses over all phases and vectors of a batch."""
         pulses = np.zeros(codes.shape[1], np.int64)
         phases = self.geometry.phases
         magnitude = np.uint16((1 << phases.magnitude_bits) - 1)

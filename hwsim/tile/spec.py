@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from hwsim.peripherals.spec import Adc
 from hwsim.spec import Spec
-from hwsim.units import Bit, Hertz, Volt
+from hwsim.units import Ampere, Bit, Hertz, Volt
 
 
 class Encoding(Enum):
@@ -41,6 +41,15 @@ class Averaging(Enum):
     DIGITAL = "digital"  # every copy is converted; the codes are summed
 
 
+class ReadNoise(Spec):
+    """Gaussian noise of every conversion (hwsim.tile.noise)."""
+
+    thermal: bool = True  # of the driven cells
+    shot: bool = True
+    converter_A: Annotated[Ampere, Field(ge=0)] = 0.0  # rms, input-referred
+    source: Annotated[str, Field(min_length=1)]
+
+
 class TileSpec(Spec):
     """One array and its periphery: what the mapper fills."""
 
@@ -53,6 +62,7 @@ class TileSpec(Spec):
     flipped_columns: bool = False  # OFFSET only: heavy columns are stored complemented (ISAAC)
     averaging: Averaging = Averaging.ANALOG
     adc: Adc
+    noise: ReadNoise | None = None  # None: neither thermal, shot nor converter noise
     clock_Hz: Annotated[Hertz, Field(gt=0)]
     read_cycles: Annotated[int, Field(ge=1)]  # clock cycles the word lines are driven per phase
     read_voltage_V: Annotated[Volt, Field(gt=0, le=5)]

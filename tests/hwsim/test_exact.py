@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hwsim.device.fluctuation import fluctuation_amplitude
+from hwsim.device.spec import States
+from hwsim.errors import MappingError
 from hwsim.rng import address, extend, random_words
 from hwsim.tile.converter import Converter, converts_differences
 from hwsim.tile.disturbance import DUTY_BITS, duty_digits
 from hwsim.tile.encoding import encode, phase_weights, slice_weights, weight_offset
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.matrix import ProgrammedMatrix
+from hwsim.tile.schedule import phase_cycles
 from hwsim.tile.spec import Engine, Precision
 from tests.hwsim.test_tile import fluctuation, make_device, make_tile
 
@@ -162,3 +165,77 @@ def test_exact_reads_do_not_depend_on_the_batch():
     together = matrix.multiply(codes).values
     apart = [matrix.multiply(codes[:3]).values, matrix.multiply(codes[3:], first=3).values]
     np.testing.assert_array_equal(np.concatenate(apart), together)
+
+
+# --- finite dwell times --------------------------------------------------------------------
+
+
+def chain_reads(reads, refresh, duty=0.5, rows=32, outputs=64):
+    """(reads, outputs) column sums of cells whose states are chains; one read per vector."""
+    tile = make_tile(rows=rows, cell_bits=1, encoding="twos_complement", read_cycles=100)
+    geometry = Geometry(tile, Precision(weight_bits=2, input_bits=2))
+    read_s = phase_cycles(geometry) / tile.clock_Hz
+    rate = -np.log1p(-refresh) / read_s
+    noise = fluctuation(
+        "absolute",
+        0.9,
+        states=States.MARKOV,
+        high_dwell_s=1 / (rate * (1 - duty)),
+        low_dwell_s=1 / (rate * duty),
+    )
+    device = make_device(fluctuation=noise)
+    weights = np.zeros((rows, outputs), np.int64)
+    codes = np.ones((reads, rows), np.int16)  # only the first of two phases drives word lines
+    return matrix_of(weights, geometry, device, (12,)).multiply(codes).values, device
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("refresh", [0.9, 0.3, 0.05])
+@pytest.mark.parametrize("duty", [0.5, 0.8])
+def test_states_of_a_chain_have_their_duty_and_correlation(refresh, duty):
+    """Correlation (1 - r)^lag; every second read is undriven, so one vector is two reads."""
+    found, device = chain_reads(4096, refresh, duty)
+    amplitude = fluctuation_amplitude(device, 1)[0]
+    # Two slices, each the sum of 32 cells at level 0: 1 * sum - 2 * sum', rounded to steps.
+    mean = -32 * amplitude * (2 * duty - 1)
+    samples = found.size * refresh  # about as many independent ones
+    sigma = np.sqrt(5 * 32 * amplitude**2 * 4 * duty * (1 - duty))
+    assert abs(found.mean() - mean) < 5 * sigma / np.sqrt(samples) + 0.1
+    centred = found - found.mean()
+    variance = (centred**2).mean()
+    assert variance == pytest.approx(sigma**2 + 5 / 12, rel=5 * np.sqrt(2 / samples) + 0.03)
+    for lag in (1, 2, 5):
+        measured = (centred[:-lag] * centred[lag:]).mean() / variance
+        expected = (1 - refresh) ** (2 * lag) * sigma**2 / (sigma**2 + 5 / 12)
+        assert measured == pytest.approx(expected, abs=5 / np.sqrt(samples) + 0.03), lag
+
+
+def test_slow_chains_are_frozen_and_fast_ones_fresh():
+    frozen, _ = chain_reads(600, 1e-12)
+    assert (frozen == frozen[0]).all()
+    assert len(np.unique(frozen[0])) > 5
+    fresh, _ = chain_reads(600, 1 - 1e-12)
+    centred = fresh - fresh.mean()
+    assert abs((centred[:-1] * centred[1:]).mean() / centred.var()) < 5 / np.sqrt(fresh.size)
+
+
+def test_chains_do_not_depend_on_where_a_batch_begins():
+    stream = np.random.default_rng(13)
+    geometry = Geometry(make_tile(), Precision())
+    weights = stream.integers(-127, 128, (40, 30))
+    codes = stream.integers(0, 256, (300, 40)).astype(np.int16)
+    noise = fluctuation(states=States.MARKOV, high_dwell_s=3e-7, low_dwell_s=2e-7)
+    matrix = matrix_of(weights, geometry, make_device(fluctuation=noise), (14,))
+    together = matrix.multiply(codes, first=70_000).values
+    for start in (1, 37, 290):
+        part = matrix.multiply(codes[start:], first=70_000 + start).values
+        np.testing.assert_array_equal(part, together[start:])
+
+
+def test_correlated_reads_need_the_exact_engine():
+    noise = fluctuation(states=States.MARKOV, high_dwell_s=1e-6, low_dwell_s=1e-6)
+    geometry = Geometry(make_tile(), Precision())
+    with pytest.raises(MappingError, match="engine: expected 'exact' for states 'markov'"):
+        ProgrammedMatrix(
+            np.ones((1, 4, 4), int), geometry, Converter(8, 0, True), make_device(fluctuation=noise)
+        )

@@ -1,0 +1,59 @@
+"""Thermal, shot and converter noise of a bit line, in level steps squared.
+
+A read drives each selected cell for one unit pulse of length t at the read voltage V and
+integrates the bit line's current, whose noise bandwidth is 1 / (2 t).  With G the conductance
+of the driven cells of a column, the noise of the mean current, divided by the current of one
+level step (step * V), has the variance
+
+    thermal    4 k T G / (2 t) / (step V)^2          (Johnson 1928, Nyquist 1928)
+    shot       2 q G V / (2 t) / (step V)^2          (Schottky 1918)
+    converter  (converter_A / (step V))^2            input-referred, one per conversion
+
+G is a sum over driven cells of G_min + g * step: a constant per driven cell plus a slope per
+level.  Relative to the signal, thermal and converter noise power fall as 1 / V^2, shot noise
+as 1 / V.
+"""
+
+from dataclasses import dataclass
+
+from hwsim.device.fluctuation import level_step
+from hwsim.device.spec import Device, Scenario
+from hwsim.tile.spec import TileSpec
+
+BOLTZMANN_J_PER_K = 1.380649e-23  # exact, SI 2019
+ELEMENTARY_CHARGE_C = 1.602176634e-19  # exact, SI 2019
+
+
+@dataclass(frozen=True)
+class ColumnNoise:
+    """Variance of one conversion: per_pulse * pulses + per_level * level sum + floor."""
+
+    per_pulse: float = 0.0
+    per_level: float = 0.0
+    floor: float = 0.0
+
+    @property
+    def present(self) -> bool:
+        """Whether there is any."""
+        return self.per_pulse > 0 or self.per_level > 0 or self.floor > 0
+
+
+def column_noise(device: Device, tile: TileSpec, scenario: Scenario, copies: int) -> ColumnNoise:
+    """The noise of one conversion of the mean of `copies` cells on one bit line.
+
+    The range of the converter is `copies` times as wide in current: its own noise counts for
+    1 / copies^2, that of the cells for 1 / copies.
+    """
+    if tile.noise is None:
+        return ColumnNoise()
+    step = level_step(device, tile.cell_bits)
+    volt = tile.read_voltage_V
+    bandwidth = tile.clock_Hz / tile.read_cycles / 2
+    density = 0.0
+    if tile.noise.thermal:
+        density += 4 * BOLTZMANN_J_PER_K * scenario.temperature_K
+    if tile.noise.shot:
+        density += 2 * ELEMENTARY_CHARGE_C * volt
+    per_siemens = density * bandwidth / (step * volt) ** 2 / copies
+    converter = (tile.noise.converter_A / (step * volt * copies)) ** 2
+    return ColumnNoise(per_siemens * device.conductance_min_S, per_siemens * step, converter)
