@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.device.spec import AmplitudeLaw, Device, Fluctuation
+from hwsim.device.spec import AmplitudeLaw, Device, Fluctuation, Points, ProgrammingError
 from hwsim.errors import SpecError
 
 FloatArray = NDArray[np.float64]
@@ -65,6 +65,14 @@ def _amplitude_share(fluctuation: Fluctuation, share: FloatArray) -> FloatArray:
                     f"one per level, found {len(fluctuation.table)}"
                 )
             return np.asarray(fluctuation.table, np.float64)
+        case AmplitudeLaw.POINTS:
+            return _between(fluctuation.points, share)
+
+
+def _between(points: Points, share: FloatArray) -> FloatArray:
+    places, figures = np.asarray(points, np.float64).T
+    between: FloatArray = np.interp(share, places, figures)
+    return between
 
 
 def programming_sigma(device: Device, cell_bits: int) -> FloatArray:
@@ -74,8 +82,17 @@ def programming_sigma(device: Device, cell_bits: int) -> FloatArray:
     if error is None:
         return np.zeros_like(conductance)
     share = conductance / device.conductance_max_S
-    sigma = np.hypot(error.sigma_absolute, error.sigma_relative * share)
-    return sigma * device.conductance_max_S / level_step(device, cell_bits)
+    return _sigma_share(error, share) * device.conductance_max_S / level_step(device, cell_bits)
+
+
+def _sigma_share(error: ProgrammingError, share: FloatArray) -> FloatArray:
+    """sigma / G_max at the conductances `share` (G / G_max)."""
+    if error.points:
+        return _between(error.points, share)
+    if error.polynomial:
+        sigma: FloatArray = np.maximum(np.polyval(error.polynomial[::-1], share), 0.0)
+        return sigma
+    return np.hypot(error.sigma_absolute, error.sigma_relative * share)
 
 
 @dataclass(frozen=True)
