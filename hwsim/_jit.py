@@ -4,7 +4,10 @@
   the same seed must give the same bits on every machine.
 - `nogil=True`: the executor runs chunks of images on threads.
 - `cache=True`: a command line must not pay tens of seconds of compilation on
-  every call.  Numba's cache index is not safe against several processes that
+  every call.  Numba looks only at the file of a function itself: a kernel would
+  keep running with the old version of one it calls from another module.  So the
+  cache lies in a folder named after the contents of all modules with kernels.
+  Numba's cache index is not safe against several processes that
   write it at once (numba issues 4807 and 10128): whoever starts worker processes
   compiles in the parent first.
 
@@ -13,8 +16,10 @@ quarters of their lanes.  The operations below keep the type of their first oper
 (16- and 32-bit lanes: VPOPCNTW, VPSRAVW, VPMINSW ...).
 """
 
+import hashlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -25,12 +30,40 @@ from numba.extending import intrinsic
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 
 
+def _cache_folder() -> Path:
+    """Where compiled kernels are kept: HWSIM_CACHE or the user's cache, by their sources."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        source = path.read_bytes()
+        if b"@kernel" in source or path.samefile(__file__):
+            digest.update(source)
+    user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    base = os.environ.get("HWSIM_CACHE") or Path(user) / "hwsim"
+    return Path(base) / "kernels" / digest.hexdigest()[:16]
+
+
+def _can_cache() -> bool:
+    """Whether compiled kernels can be kept; a NUMBA_CACHE_DIR of the user's own goes first."""
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return True
+    folder = _cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    return os.access(folder, os.W_OK)
+
+
+_CACHE = _can_cache()
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` as a hot loop with the project's options."""
     if JIT_DISABLED:  # NumPy warns where machine integers wrap around as they should
         return np.errstate(over="ignore")(function)
     options: dict[str, Any] = {"fastmath": False, "nogil": True, "error_model": "numpy"}
-    return numba.njit(cache=True, **options)(function)
+    return numba.njit(cache=_CACHE, **options)(function)
 
 
 def threads() -> int:
