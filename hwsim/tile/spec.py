@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from hwsim.peripherals.spec import Adc
 from hwsim.spec import Spec
-from hwsim.units import Ampere, Bit, Hertz, Volt
+from hwsim.units import Ampere, Bit, Hertz, Ohm, Volt
 
 
 class Encoding(Enum):
@@ -47,6 +47,17 @@ class ReadNoise(Spec):
     thermal: bool = True  # of the driven cells
     shot: bool = True
     converter_A: Annotated[Ampere, Field(ge=0)] = 0.0  # rms, input-referred
+    source: Annotated[str, Field(min_length=1)]
+
+
+class Wires(Spec):
+    """Resistances of the lines, per segment from cell to cell, and of their ends."""
+
+    word_line_ohm: Annotated[Ohm, Field(ge=0)] = 0.0  # passive arrays: a gate carries no current
+    bit_line_ohm: Annotated[Ohm, Field(ge=0)] = 0.0
+    source_line_ohm: Annotated[Ohm, Field(ge=0)] = 0.0  # gated cells: beside the bit line
+    source_ohm: Annotated[Ohm, Field(ge=0)] = 0.0  # of the driver
+    sense_ohm: Annotated[Ohm, Field(ge=0)] = 0.0  # of the input that senses a bit line
     source: Annotated[str, Field(min_length=1)]
 
 
