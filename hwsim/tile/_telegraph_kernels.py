@@ -7,10 +7,19 @@ population counts more; names and shapes as in `_kernels`.
 import numpy as np
 
 from hwsim._jit import kernel, popcount
-from hwsim.rng import fold, random_words
-from hwsim.tile._kernels import GROUP, add_linear, column_sums, convert, driven, sample, sample_all
+from hwsim.rng import GOLDEN, fold, mix
+from hwsim.tile._kernels import (
+    GROUP,
+    SAMPLE_ONE,
+    add_linear,
+    column_sums,
+    convert,
+    driven,
+    sample_all,
+)
 
 GAUSSIAN = 0x47415553  # continues the address of a strip's cell states to its column noise
+ONE = np.uint64(1)
 CHAIN = 256  # reads per step of the next level of a Markov chain
 
 
@@ -19,7 +28,7 @@ def exact_block(words, bank, cells, adc, phase_scales, key, first, acc):
     """Codes of one row block in which every driven cell draws its own state at every read.
 
     As `moments_block`; cells: Telegraph.  Vector v draws the states of a strip under the key
-    (key, first + v, strip), in the order: column of the pair, phase, copy, digit of the duty,
+    (key, first + v, strip), in the order: column of the pair, copy, digit of the duty, phase,
     word of rows, lane.
     """
     strips, _, _, _, width = bank.planes.shape
@@ -47,20 +56,38 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
     values = np.zeros(samples.shape, np.float32)
     variances = np.full(samples.shape, cells.floor, np.float32)
     sums = np.empty(samples.shape[1:], bank.weights.dtype)
-    states = np.empty((1, rows, width), bank.planes.dtype)
-    digits = cells.duty.shape[0]
+    fair = np.empty((phases, rows * width * bank.planes.itemsize // 8), np.uint64)
+    spare = np.empty_like(fair)
+    states = fair.view(bank.planes.dtype).reshape(phases, rows, width)
+    read = words
+    rows_drawn = np.full(phases, fair.shape[1])
+    if cells.coefficients.shape[0] == 0 and words.shape[1] == 1:
+        # All cells alike: the driven ones take the first bits, and no more words are drawn.
+        read = np.zeros_like(words)
+        for t in range(phases):
+            rows_drawn[t] = _first_bits(words, t, read) * fair.shape[1] // rows
     for pair in range(pairs):
         c = pair if samples.shape[0] > 1 else 0
         sign = np.float32(-1) if subtract and pair == 1 else np.float32(1)
         _all_low(words, strip, pair, sign, bank, cells, sums, values[c], variances[c])
-        for t in range(phases):
-            if driven(words[t : t + 1]):
-                for copy in range(cells.copies):
-                    number = ((pair * phases + t) * cells.copies + copy) * digits
-                    _draw_bits(key, number, cells.duty, digits, states)
-                    row = values[c, t : t + 1]
-                    _add_high(words, t, strip, pair, sign, cells, states, sums[:1], row)
+        for copy in range(cells.copies):
+            number = (pair * cells.copies + copy) * cells.duty.shape[0]
+            _draw_bits(key, number, cells.duty, cells.duty.shape[0], rows_drawn, spare, fair)
+            _add_high(read, strip, pair, sign, cells, states, sums, values[c])
     _finish(values, variances, cells, key, samples)
+
+
+@kernel
+def _first_bits(words, t, read):
+    """read[t, 0] = as many ones as words[t, 0] has, from bit 0 on; returns the words they fill."""
+    ones = 0
+    for w in range(words.shape[2]):
+        ones += np.int64(popcount(words[t, 0, w]))
+    bits = 8 * words.itemsize
+    for w in range(words.shape[2]):
+        here = min(max(ones - w * bits, 0), bits)
+        read[t, 0, w] = (1 << here) - 1
+    return (ones + bits - 1) // bits
 
 
 @kernel
@@ -76,7 +103,8 @@ def _all_low(words, strip, pair, sign, bank, cells, sums, values, variances):
         column_sums(words, m, bank.planes[strip, pair], bank.weights[0], bank.lanes[strip], sums)
         add_linear(words, m, sums, -linear * cells.constant * every, linear * cells.unit, values)
         base, rise = cells.linear[m] * cells.current[0], cells.linear[m] * cells.current[1]
-        add_linear(words, m, sums, base, rise * cells.unit, variances)
+        if base > 0 or rise > 0:
+            add_linear(words, m, sums, base, rise * cells.unit, variances)
         for q in range(cells.coefficients.shape[0]):
             sums[:] = 0
             column_sums(
@@ -92,7 +120,9 @@ def _finish(values, variances, cells, key, samples):
     if cells.floor > 0 or cells.current[0] > 0 or cells.current[1] > 0:
         sample_all(values, variances, fold(key, GAUSSIAN), samples)
     else:
-        sample(values.ravel(), variances.ravel(), variances.ravel(), samples.ravel())
+        flat, out = values.ravel(), samples.ravel()
+        for i in range(flat.shape[0]):
+            out[i] = np.int32(np.floor(flat[i] * SAMPLE_ONE + np.float32(0.5)))
 
 
 @kernel
@@ -110,7 +140,10 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
     phases = words.shape[1]
     levels = cells.refresh.shape[0]
     samples = np.empty((acc.shape[2], phases, width), np.int32)
-    states = np.empty((pairs, cells.copies, levels, rows, width), bank.planes.dtype)
+    size = rows * width * bank.planes.itemsize // 8
+    chains = np.empty((pairs, cells.copies, levels, size), np.uint64)
+    fair = np.empty((phases, size), np.uint64)
+    states = fair.view(bank.planes.dtype).reshape(phases, rows, width)
     values = np.zeros(samples.shape, np.float32)
     variances = np.zeros(samples.shape, np.float32)
     sums = np.empty(samples.shape[1:], bank.weights.dtype)
@@ -126,15 +159,15 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
                 _all_low(words[v], strip, pair, sign, bank, cells, sums, values[c], variances[c])
                 for copy in range(cells.copies):
                     trap = pair * cells.copies + copy
+                    chain = chains[pair, copy]
                     for t in range(phases):
                         read = (first + v) * phases + t
-                        chain = states[pair, copy]
                         if v == 0 and t == 0:
                             _reach(fold(chain_key, trap), read, cells, chain)
                         else:
                             _advance(fold(chain_key, trap), read, cells, chain)
-                        row = values[c, t : t + 1]
-                        _add_high(words[v], t, strip, pair, sign, cells, chain[:1], sums[:1], row)
+                        fair[t] = chain[0]
+                    _add_high(words[v], strip, pair, sign, cells, states, sums, values[c])
             _finish(values, variances, cells, strip_key, samples)
             acc[v, strip] = 0
             for c in range(acc.shape[2]):
@@ -143,14 +176,17 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
 
 @kernel
 def _reach(key, read, cells, chain):
-    """The states of all levels at `read`; chain (levels, W, n), level 0 that of the reads."""
+    """The states of all levels at `read`; chain (levels, words), level 0 that of the reads."""
     levels = chain.shape[0]
     steps = np.empty(levels, np.int64)
     for level in range(levels):
         steps[level] = read
         read //= CHAIN
     top = levels - 1
-    _draw_bits(fold(key, levels), 0, cells.duty, cells.duty.shape[0], chain[top : top + 1])
+    spare = np.empty((1, chain.shape[1]), np.uint64)
+    every = np.full(1, chain.shape[1])
+    start = chain[top : top + 1]
+    _draw_bits(fold(key, levels), 0, cells.duty, cells.duty.shape[0], every, spare, start)
     for step in range(1, steps[top] + 1):
         _refresh(key, top, step, cells, chain)
     for below in range(levels - 1):
@@ -178,68 +214,102 @@ def _refresh(key, level, step, cells, chain):
     used = cells.refresh_digits[level]
     if used == 0:
         return
-    shape = (1, chain.shape[1], chain.shape[2])
-    fresh = np.empty(shape, chain.dtype)
-    chosen = np.empty(shape, chain.dtype)
+    fresh = np.empty((1, chain.shape[1]), np.uint64)
+    chosen = np.empty_like(fresh)
+    spare = np.empty_like(fresh)
+    every = np.full(1, chain.shape[1])
     level_key = fold(key, level)
     digits = cells.duty.shape[0]
     number = step * (digits + used)
-    _draw_bits(level_key, number, cells.duty, digits, fresh)
-    _draw_bits(level_key, number + digits, cells.refresh[level], used, chosen)
-    for w in range(shape[1]):
-        for i in range(shape[2]):
-            chain[level, w, i] ^= chosen[0, w, i] & (chain[level, w, i] ^ fresh[0, w, i])
+    _draw_bits(level_key, number, cells.duty, digits, every, spare, fresh)
+    _draw_bits(level_key, number + digits, cells.refresh[level], used, every, spare, chosen)
+    for i in range(chain.shape[1]):
+        chain[level, i] ^= chosen[0, i] & (chain[level, i] ^ fresh[0, i])
 
 
 @kernel
-def _draw_bits(key, number, digits, used, bits):
-    """One bit per cell, one with the probability that the first `used` digits spell.
+def _draw_bits(key, number, digits, used, sizes, spare, bits):
+    """Bits that are one with the probability that the first `used` digits spell.
 
-    bits (1, W, n) unsigned words, overwritten.
+    bits (T, words) uint64, the first sizes[t] words of row t overwritten; spare the same shape.
+    Digit d of row t is drawn from the block of fair words with the number (number + d) * T + t
+    under `key`.
     """
-    flat = bits.reshape(-1)
-    fair = np.empty((flat.size * flat.itemsize + 7) // 8, np.uint64)
-    lanes = fair.view(bits.dtype)
-    for d in range(used):
-        random_words(key, (number + d) * fair.shape[0], fair)
-        if d == 0:  # the last digit that is set: OR with zeros
-            for i in range(flat.shape[0]):
-                flat[i] = lanes[i]
-        elif digits[d]:
-            for i in range(flat.shape[0]):
-                flat[i] |= lanes[i]
-        else:
-            for i in range(flat.shape[0]):
-                flat[i] &= lanes[i]
+    rows, size = bits.shape
+    for t in range(rows):
+        _fair_words(key, (number * rows + t) * size, sizes[t], bits[t])
+        for d in range(1, used):  # the last digit that is set came first: OR with zeros
+            _fair_words(key, ((number + d) * rows + t) * size, sizes[t], spare[t])
+            if digits[d]:
+                for i in range(sizes[t]):
+                    bits[t, i] |= spare[t, i]
+            else:
+                for i in range(sizes[t]):
+                    bits[t, i] &= spare[t, i]
 
 
 @kernel
-def _add_high(words, t, strip, pair, sign, cells, states, sums, values):
-    """values[0, i] += 2 * sum of x a(g) over the cells of one phase in the high state."""
-    one_phase = words[t : t + 1]
+def _fair_words(key, first, count, out):
+    """out[i] = word number first + i under `key`, for the first `count`."""
+    base = key + (np.uint64(first) + ONE) * GOLDEN
+    for i in range(count):
+        out[i] = mix(base + np.uint64(i) * GOLDEN)
+
+
+@kernel
+def _add_high(words, strip, pair, sign, cells, states, sums, values):
+    """values[t, i] += 2 * sum of x a(g) over the cells in the high state; states (T, W, n)."""
     for m in range(cells.linear.shape[0]):
         scale = np.float32(2) * cells.linear[m] * sign
         sums[:] = 0
-        column_sums(one_phase, m, states, cells.ones, cells.lanes, sums)
+        _high_sums(words, m, states, sums)
         _add_scaled(sums, scale * cells.constant, values)
         for q in range(cells.coefficients.shape[0]):
             sums[:] = 0
-            _masked_sums(one_phase, m, cells.masks[strip, pair, q], states[0], sums[0])
+            _masked_sums(words, m, cells.masks[strip, pair, q], states, sums)
             _add_scaled(sums, scale * cells.coefficients[q], values)
 
 
 @kernel
+def _high_sums(words, m, states, sums):
+    """sums[t, i] += number of driven cells in the high state; as `column_sums`, planes per t."""
+    size = words.shape[2]
+    for t in range(sums.shape[0]):
+        w = 0
+        while size - w >= 8:
+            a, b, c, d = words[t, m, w], words[t, m, w + 1], words[t, m, w + 2], words[t, m, w + 3]
+            e, f = words[t, m, w + 4], words[t, m, w + 5]
+            g, h = words[t, m, w + 6], words[t, m, w + 7]
+            if (a | b | c | d | e | f | g | h) != 0:
+                for i in range(sums.shape[1]):
+                    low = popcount(a & states[t, w, i]) + popcount(b & states[t, w + 1, i])
+                    low += popcount(c & states[t, w + 2, i]) + popcount(d & states[t, w + 3, i])
+                    high = popcount(e & states[t, w + 4, i]) + popcount(f & states[t, w + 5, i])
+                    high += popcount(g & states[t, w + 6, i]) + popcount(h & states[t, w + 7, i])
+                    sums[t, i] += low + high
+            w += 8
+        while w < size:
+            word = words[t, m, w]
+            if word != 0:
+                for i in range(sums.shape[1]):
+                    sums[t, i] += popcount(word & states[t, w, i])
+            w += 1
+
+
+@kernel
 def _masked_sums(words, m, mask, states, sums):
-    """sums[i] = number of driven cells of `mask` in the high state; mask, states (W, n)."""
-    for w in range(words.shape[2]):
-        word = words[0, m, w]
-        if word != 0:
-            for i in range(sums.shape[0]):
-                sums[i] += popcount(word & mask[w, i] & states[w, i])
+    """The same among the cells of `mask` (W, n)."""
+    for t in range(sums.shape[0]):
+        for w in range(words.shape[2]):
+            word = words[t, m, w]
+            if word != 0:
+                for i in range(sums.shape[1]):
+                    sums[t, i] += popcount(word & mask[w, i] & states[t, w, i])
 
 
 @kernel
 def _add_scaled(sums, scale, values):
-    """values[0, i] += scale * sums[0, i]."""
-    for i in range(values.shape[1]):
-        values[0, i] += scale * np.float32(sums[0, i])
+    """values[t, i] += scale * sums[t, i]."""
+    for t in range(values.shape[0]):
+        for i in range(values.shape[1]):
+            values[t, i] += scale * np.float32(sums[t, i])

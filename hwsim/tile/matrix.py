@@ -416,7 +416,8 @@ def pack_rows(planes: Sequence[NDArray[Any]], lane_type: Any) -> NDArray[Any]:
     word = np.dtype(_unsigned(lane_type))
     lanes_last = [p.astype(np.uint8).transpose(0, 1, 3, 2).reshape(pair, -1, rows) for p in planes]
     bits = np.stack(lanes_last)  # (P, C, L, rows)
-    width = min(_STRIP, bits.shape[2])
+    # A multiple of four: the random states of a strip's word are then whole 64-bit words.
+    width = min(_STRIP, 4 * ceil_div(bits.shape[2], 4))
     strips = ceil_div(bits.shape[2], width)
     packed = np.packbits(bits, axis=3, bitorder="little")
     missing = (strips * width - packed.shape[2], -packed.shape[3] % word.itemsize)
