@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-# Debian packages that tests need (programs, not Python packages).  None today.
-SYSTEM_PACKAGES :=
+# Debian packages that tests need (programs, not Python packages): Verilator builds its models
+# with the first three, Icarus is the second simulator, ccache spares repeated builds.
+SYSTEM_PACKAGES := g++ make perl iverilog ccache
 
 # Tests that also run with Numba's compiler off: the kernels as plain Python (coverage, debugging).
 INTERPRETED := tests/hwsim
 
-.PHONY: setup demo test lint types readme clean
+.PHONY: setup demo test lint rtl-lint types readme clean
 
 setup: $(STAMP)
 
@@ -36,6 +37,9 @@ test: setup
 lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+rtl-lint: setup
+	$(VENV)/bin/python -m pytest -q tests/test_rtl_style.py tests/hwsim/test_cosim_contract.py
 
 types: setup
 	$(VENV)/bin/mypy

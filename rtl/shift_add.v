@@ -84,8 +84,8 @@ module shift_add #(
     wire                    sign        = code_i[CODE_W-1] & IS_SIGNED[0];
     wire signed [ACC_W-1:0] code        = {{(ACC_W-CODE_W){sign}}, code_i};
     wire signed [ACC_W-1:0] term        = code << shift;
-    wire signed [ACC_W-1:0] before      = phase_first_i ? {ACC_W{1'b0}} : bank_q[ACC_W-1:0];
-    wire signed [ACC_W-1:0] base        = begins ? before : acc_q;
+    wire signed [ACC_W-1:0] held        = phase_first_i ? {ACC_W{1'b0}} : bank_q[ACC_W-1:0];
+    wire signed [ACC_W-1:0] base        = begins ? held : acc_q;
     wire signed [ACC_W-1:0] folded      = subtract ? base - term : base + term;
 
     generate

@@ -17,7 +17,7 @@
 
 module tile #(
     parameter ROWS            = 64,  // word lines, 1 to 256
-    parameter COLS            = 64,  // bit lines, 1 to 256
+    parameter COLS            = 64,  // bit lines, those of one weight to 256
     parameter CELL_BITS       = 2,   // bits of a cell, 1 to 4
     parameter DAC_BITS        = 1,   // bits of a digit, 1 to 4
     parameter ENCODING        = 0,   // 0 differential, 1 offset, 2 two's complement
@@ -108,7 +108,7 @@ module tile #(
     localparam ACC_W             = ADC_BITS + INPUT_BITS + WEIGHT_BITS + 1;
     localparam COEFFICIENT_W     = SLICES * CELL_BITS + 2;
     localparam TOTAL_W           = INPUT_BITS + 9;
-    localparam COUNT_W           = 12;
+    localparam COUNT_W           = 13;
     localparam CODE_W            = 16;
     localparam MANTISSA_W        = 24;
     localparam WEIGHT_OFFSET     = 1 << (WEIGHT_BITS - 1);
@@ -278,7 +278,8 @@ module tile #(
                 .CODE_W(ADC_BITS), .CODE_SIGNED(CODE_SIGNED), .CELL_BITS(CELL_BITS),
                 .SLICES(SLICES), .TOP_SHIFT(TOP_SHIFT), .TOP_NEGATIVE(TOP_NEGATIVE),
                 .CONVERTED(CONVERTED), .COLS_PER_ADC(COLUMNS_PER_ADC), .COLUMN_W(COLUMN_W),
-                .LINES(END_LINE - FIRST_LINE), .FIRST(FIRST_LINE - FIRST_OUTPUT * GROUP), .BANK(BANK), .ACC_W(ACC_W)
+                .LINES(END_LINE - FIRST_LINE), .FIRST(FIRST_LINE - FIRST_OUTPUT * GROUP),
+                .BANK(BANK), .ACC_W(ACC_W)
             ) u_shift_add (
                 .clk_i(clk_i), .rst_ni(rst_ni),
                 .code_valid_i(code_valid), .code_i(code), .code_restart_i(code_restart),
@@ -373,11 +374,6 @@ module tile #(
         end
         if (WEIGHT_BITS < 2 || WEIGHT_BITS > 8) begin
             $display("tile %m: WEIGHT_BITS must be 2 to 8, got %0d", WEIGHT_BITS);
-            $finish;
-        end
-        if (OUTPUTS < 1) begin
-            $display("tile %m: COLS must hold one weight of %0d columns, got %0d",
-                     SLICES * PAIR, COLS);
             $finish;
         end
     end

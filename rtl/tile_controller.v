@@ -20,7 +20,7 @@ module tile_controller #(
     parameter COLS_PER_ADC      = 8,   // conversions per phase, 1 to 256
     parameter CONVERSION_CYCLES = 9,   // cycles of one conversion, 1 to 13
     parameter COLUMN_W          = 3,   // 2^COLUMN_W >= COLS_PER_ADC
-    parameter COUNT_W           = 12   // holds READ_CYCLES and COLS_PER_ADC*CONVERSION_CYCLES
+    parameter COUNT_W           = 13   // holds COLS_PER_ADC*CONVERSION_CYCLES
 ) (
     input  wire                clk_i,
     input  wire                rst_ni,             // async assert, sync release
@@ -177,8 +177,8 @@ module tile_controller #(
     end
 
     initial begin : p_check
-        if (READ_CYCLES < 1 || READ_CYCLES >= (1 << COUNT_W)) begin
-            $display("tile_controller %m: READ_CYCLES must be 1 to 2^COUNT_W - 1, got %0d",
+        if (READ_CYCLES < 1 || READ_CYCLES >= (1 << (COUNT_W - 1))) begin
+            $display("tile_controller %m: READ_CYCLES must be 1 to 2^(COUNT_W-1) - 1, got %0d",
                      READ_CYCLES);
             $finish;
         end

@@ -3,10 +3,13 @@
 A phase drives the word lines for `read_cycles`, samples every bit line, then each converter
 works through its columns while the next phase is already driven:
 
-    phase   = max(read_cycles, columns_per_adc * conversion_cycles)
-    latency = read_cycles + (phases - 1) * phase + columns_per_adc * conversion_cycles + 1
+    phase    = max(read_cycles, columns_per_adc * conversion_cycles)
+    latency  = read_cycles + (phases - 1) * phase + columns_per_adc * conversion_cycles + 1
+    interval = max(phases * phase, outputs)
 
-The final cycle is the last code's shift-add.
+The final cycle of the latency is the last code's shift-add.  Then all sums move to the output
+register, from where one result leaves per cycle, while the next product is under way: that
+sets the interval only where very few conversions share very many outputs.
 """
 
 from hwsim.peripherals.spec import Adc
@@ -25,7 +28,7 @@ def phase_cycles(geometry: Geometry) -> int:
 
 def mvm_interval_cycles(geometry: Geometry) -> int:
     """Cycles between two matrix-vector products on the same tile."""
-    return geometry.phases.count * phase_cycles(geometry)
+    return max(geometry.phases.count * phase_cycles(geometry), geometry.weights_per_row)
 
 
 def mvm_latency_cycles(geometry: Geometry) -> int:
@@ -33,3 +36,12 @@ def mvm_latency_cycles(geometry: Geometry) -> int:
     tile = geometry.tile
     waits = (geometry.phases.count - 1) * phase_cycles(geometry)
     return tile.read_cycles + waits + conversion_cycles(tile.adc) + 1
+
+
+#: A result's way out: output register, accumulator, three stages of the requantizer.
+RESULT_STAGES = 5
+
+
+def last_result_cycles(geometry: Geometry) -> int:
+    """Cycles from the first driven word line to the one in which the last result leaves."""
+    return mvm_latency_cycles(geometry) + RESULT_STAGES + geometry.weights_per_row - 1

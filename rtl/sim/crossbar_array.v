@@ -91,9 +91,10 @@ module crossbar_array #(
     genvar c;
     generate
         for (l = 0; l < LINES; l = l + 1) begin : g_line
-            reg  signed [W-1:0]             held_q;
-            wire signed [DISTURBANCE_W-1:0] disturbance =
-                disturbance_i[(l+1)*DISTURBANCE_W-1:l*DISTURBANCE_W];
+            reg  [W-1:0] held_q;
+            wire [W-1:0] disturbance =
+                {{(W-DISTURBANCE_W){disturbance_i[(l+1)*DISTURBANCE_W-1]}},
+                 disturbance_i[(l+1)*DISTURBANCE_W-1:l*DISTURBANCE_W]};
             if (SUBTRACT_ANALOG != 0) begin : g_difference
                 always @(posedge clk_i) begin : p_hold
                     if (sample_i) begin

@@ -1,0 +1,1 @@
+"""Co-simulation: the Verilog of rtl/ held against the model."""
