@@ -32,15 +32,17 @@ LAYERS: dict[str, set[str]] = {
 }
 #: Packages that are slow to import or optional -> the modules (by prefix) that may name them.
 CONFINED: dict[str, tuple[str, ...]] = {
-    "altair": ("codesign.report",),
+    "altair": ("codesign.report", "codesign.device_figure"),
     "click": ("codesign.cli",),
     "jinja2": ("codesign.report",),
     "onnx": ("mapping.onnx", "codesign.demo.train_digits"),
+    "cocotb": (),  # benches only
     "onnxruntime": (),  # the reference in tests, never a part of the product
+    "pyverilog": ("hwsim.cosim",),
     "sklearn": ("codesign.demo.write_digits",),
     "torch": ("codesign.demo.train_digits", "optim.train"),
     "tqdm": ("codesign.cli",),
-    "vl_convert": ("codesign.report",),
+    "vl_convert": ("codesign.report", "codesign.device_figure"),
 }
 
 
