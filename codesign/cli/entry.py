@@ -14,6 +14,7 @@ import click
 from codesign.cli.arch import arch
 from codesign.cli.console import Settings
 from codesign.cli.demo import demo
+from codesign.cli.device import device
 from codesign.cli.map import map_verb
 from codesign.cli.report import report
 from codesign.cli.simulate import simulate
@@ -36,7 +37,7 @@ def hwsim() -> None:
     """
 
 
-for verb in (demo, map_verb, simulate, report, arch):
+for verb in (demo, map_verb, simulate, report, arch, device):
     hwsim.add_command(verb)
 
 

@@ -18,10 +18,19 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         SpecError: the folder does not exist or cannot be written to.
     """
+    write_bytes_whole(path, text.encode("utf-8"))
+
+
+def write_bytes_whole(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that no reader ever sees a part of it.
+
+    Raises:
+        SpecError: the folder does not exist or cannot be written to.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -85,6 +85,22 @@ def programming_sigma(device: Device, cell_bits: int) -> FloatArray:
     return _sigma_share(error, share) * device.conductance_max_S / level_step(device, cell_bits)
 
 
+def amplitude_at(device: Device, conductance_S: FloatArray) -> FloatArray:
+    """Fluctuation amplitude in S at any conductances; a law 'table' knows its levels only."""
+    if device.fluctuation is None:
+        return np.zeros_like(conductance_S)
+    share = conductance_S / device.conductance_max_S
+    return _amplitude_share(device.fluctuation, share) * device.conductance_max_S
+
+
+def sigma_at(device: Device, conductance_S: FloatArray) -> FloatArray:
+    """Standard deviation of the programming error in S at any conductances."""
+    if device.programming is None:
+        return np.zeros_like(conductance_S)
+    share = conductance_S / device.conductance_max_S
+    return _sigma_share(device.programming, share) * device.conductance_max_S
+
+
 def _sigma_share(error: ProgrammingError, share: FloatArray) -> FloatArray:
     """sigma / G_max at the conductances `share` (G / G_max)."""
     if error.points:

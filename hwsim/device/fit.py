@@ -1,0 +1,365 @@
+"""A device from measured reads: levels, programming error, fluctuation, dwell times, drift."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.device.dwell import fit_states
+from hwsim.device.fit_report import DriftFit, FitReport, Goodness, LawFit, LevelFit, StateFit
+from hwsim.device.laws import (
+    AmplitudeFit,
+    SpreadFit,
+    fit_amplitude,
+    fit_line,
+    fit_spread,
+    holds,
+)
+from hwsim.device.reads import Measurement
+from hwsim.device.spec import (
+    AmplitudeLaw,
+    Device,
+    Drift,
+    Fluctuation,
+    ProgrammingError,
+    States,
+)
+from hwsim.device.telegraph import CellFit, fit_cells
+from hwsim.errors import DataError
+
+MIN_SPAN = 2.0  # last over first time; less says nothing about drift
+SIGNIFICANT = 3.0  # standard errors
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DeviceFit:
+    """A fit, and the cells it was made from."""
+
+    report: FitReport
+    cells: tuple[CellFit, ...]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The ends of the conductance window and how evenly levels lie between them."""
+
+    low_S: float
+    high_S: float
+    even: bool
+    goodness: Goodness
+
+
+def fit_device(measured: Measurement, name: str) -> DeviceFit:
+    """Fit a device.
+
+    Args:
+        name: of the device.
+
+    Raises:
+        DataError: conductance does not rise with the level.
+    """
+    start_s = min(float(cell.time_s[0]) for cell in measured.cells)
+    cells, drift = _fit_with_drift(measured, start_s)
+    levels = tuple(_level(level, cells) for level in measured.levels)
+    _check_order(measured.file, levels)
+    window = _window(levels)
+    states = fit_states(cells) if any(cell.fluctuates for cell in cells) else None
+    spread = _spread_law(levels, window)
+    amplitude = _amplitude_law(levels, window) if states else None
+    origin = (
+        f"Fitted from {measured.file} (sha256 {measured.sha256}): {len(cells)} cells, "
+        f"{measured.reads} reads."
+    )
+    device = Device(
+        name=name,
+        conductance_min_S=_short(window.low_S),
+        conductance_max_S=_short(window.high_S),
+        fluctuation=_fluctuation(levels, window, amplitude, states, origin),
+        programming=_programming(levels, window, spread, origin),
+        drift=_drift(drift, origin),
+        source=origin,
+    )
+    report = FitReport(
+        file=measured.file,
+        sha256=measured.sha256,
+        cells=len(cells),
+        reads=measured.reads,
+        levels=levels,
+        spacing=window.goodness,
+        programming=LawFit(
+            law="absolute and relative" if spread.holds else "points", goodness=spread.goodness
+        ),
+        programming_normal=_normal_programming(cells, levels),
+        fluctuation=LawFit(law=amplitude.law.value, goodness=amplitude.goodness)
+        if amplitude
+        else None,
+        states=states,
+        drift=drift,
+        residuals_rejected=_rejected_residuals(cells),
+        notes=tuple(_notes(cells, levels, window, states, drift)),
+        device=device,
+    )
+    return DeviceFit(report, tuple(cells))
+
+
+def _short(value: float) -> float:
+    """Six digits are more than any measurement has."""
+    return float(f"{value:.6g}")
+
+
+def _fit_with_drift(measured: Measurement, start_s: float) -> tuple[list[CellFit], DriftFit | None]:
+    """Cells with the drift they have, if any can be seen."""
+    spans = np.array([cell.time_s[-1] / cell.time_s[0] for cell in measured.cells])
+    if np.median(spans) < MIN_SPAN:
+        return fit_cells(measured.cells, start_s, drift=False), None
+    cells = fit_cells(measured.cells, start_s, drift=True)
+    drift = _pooled_drift(cells, start_s)
+    if not drift.significant:
+        cells = fit_cells(measured.cells, start_s, drift=False)
+    return cells, drift
+
+
+def _pooled_drift(cells: Sequence[CellFit], start_s: float) -> DriftFit:
+    """Mean and spread of the exponent (random effects; DerSimonian and Laird 1986)."""
+    usable = [cell for cell in cells if 0 < cell.exponent_error < 1 and cell.centre_S > 0]
+    if len(usable) < 2:
+        usable = list(cells)
+    nu = np.array([cell.exponent for cell in usable])
+    square = np.array([max(cell.exponent_error, 1e-12) for cell in usable]) ** 2
+    weight = 1 / square
+    fixed = (weight * nu).sum() / weight.sum()
+    excess = (weight * (nu - fixed) ** 2).sum() - (nu.size - 1)
+    between = max(0.0, excess / (weight.sum() - (weight**2).sum() / weight.sum()))
+    weight = 1 / (square + between)
+    mean = float((weight * nu).sum() / weight.sum())
+    mean_error = float(1 / np.sqrt(weight.sum()))
+    between_error = float(np.sqrt(2 / (weight**2).sum()))
+    sigma = float(np.sqrt(between))
+    return DriftFit(
+        cells=nu.size,
+        start_s=start_s,
+        nu_mean=mean,
+        nu_mean_error=mean_error,
+        nu_sigma=sigma,
+        # d sigma = d(sigma^2) / (2 sigma), but no more than sqrt(d(sigma^2)) near zero
+        nu_sigma_error=min(between_error / (2 * sigma), between_error**0.5)
+        if sigma > 0
+        else between_error**0.5,
+        significant=mean > SIGNIFICANT * mean_error,
+        r2=_explained(usable),
+    )
+
+
+def _explained(cells: Sequence[CellFit]) -> float:
+    """R^2 of drift over all reads, each in standard deviations of its cell's noise."""
+    left = whole = 0.0
+    for cell in cells:
+        shift = cell.amplitude_S * (2 * cell.high - 1)
+        value = (cell.reads.conductance_S - shift) / cell.noise_S
+        left += float((cell.residual**2).sum())
+        whole += float(((value - value.mean()) ** 2).sum())
+    return max(0.0, 1 - left / whole) if whole else 0.0
+
+
+def _level(level: int, cells: Sequence[CellFit]) -> LevelFit:
+    own = [cell for cell in cells if cell.reads.level == level]
+    count = len(own)
+    centre = np.array([cell.centre_S for cell in own])
+    blur = float(np.mean([cell.centre_error_S**2 for cell in own]))
+    total = float(centre.var(ddof=1))
+    # Squares of amplitudes are what column variances are made of; their mean over all cells.
+    square = np.array([cell.amplitude_S**2 - cell.amplitude_error_S**2 for cell in own])
+    power = max(float(square.mean()), 0.0)
+    noise = float(np.median([cell.noise_S for cell in own]))
+    moving = sum(cell.fluctuates for cell in own)
+    # Amplitudes below the noise go unseen: cells without states may hide half its square.
+    hidden = (1 - moving / count) * noise**2 / 2
+    error = float(np.hypot(square.std(ddof=1) / count**0.5, hidden))
+    return LevelFit(
+        level=level,
+        cells=count,
+        reads=sum(cell.reads.time_s.size for cell in own),
+        mean_S=float(centre.mean()),
+        mean_error_S=(total / count) ** 0.5,
+        spread_S=max(total - blur, 0.0) ** 0.5,
+        spread_error_S=(total / (2 * (count - 1))) ** 0.5,
+        fluctuating_cells=moving,
+        amplitude_S=power**0.5,
+        amplitude_error_S=min(error / (2 * power**0.5), error**0.5) if power else error**0.5,
+        noise_S=noise,
+    )
+
+
+def _check_order(file: str, levels: Sequence[LevelFit]) -> None:
+    for lower, upper in pairwise(levels):
+        if upper.mean_S <= lower.mean_S:
+            raise DataError(
+                f"{file}: expected conductance to rise with the level, found "
+                f"{lower.mean_S:.4g} S at level {lower.level} and {upper.mean_S:.4g} S at level "
+                f"{upper.level}"
+            )
+
+
+def _column(levels: Sequence[LevelFit], name: str) -> FloatArray:
+    return np.array([getattr(level, name) for level in levels], np.float64)
+
+
+def _window(levels: Sequence[LevelFit]) -> _Window:
+    """Ends of the line through the level means; the end levels' means if no line fits."""
+    mean = _column(levels, "mean_S")
+    error = np.maximum(_column(levels, "mean_error_S"), 1e-9 * mean.max())
+    line, test = fit_line(_column(levels, "level"), mean, error)
+    even = holds(test)
+    ends = line if even else mean
+    return _Window(max(float(ends[0]), 0.0), float(ends[-1]), even, test)
+
+
+def _spread_law(levels: Sequence[LevelFit], window: _Window) -> SpreadFit:
+    cells = np.array([level.cells for level in levels])
+    return fit_spread(_places(levels, window), _column(levels, "spread_S") / window.high_S, cells)
+
+
+def _amplitude_law(levels: Sequence[LevelFit], window: _Window) -> AmplitudeFit:
+    return fit_amplitude(
+        _places(levels, window),
+        _column(levels, "amplitude_S") / window.high_S,
+        _column(levels, "amplitude_error_S") / window.high_S,
+        _column(levels, "mean_error_S") / window.high_S,
+    )
+
+
+def _places(levels: Sequence[LevelFit], window: _Window) -> FloatArray:
+    """G / G_max that the device file gives the levels."""
+    low = window.low_S / window.high_S
+    return low + (1 - low) * _column(levels, "level") / levels[-1].level
+
+
+def _points(
+    levels: Sequence[LevelFit], name: str, window: _Window
+) -> tuple[tuple[float, float], ...]:
+    """A figure of each level at the conductance that the level has in the device."""
+    figures = np.minimum(_column(levels, name) / window.high_S, 1.0)
+    places = _places(levels, window)
+    return tuple((_short(x), _short(y)) for x, y in zip(places, figures, strict=True))
+
+
+def _programming(
+    levels: Sequence[LevelFit], window: _Window, spread: SpreadFit, origin: str
+) -> ProgrammingError:
+    if not spread.holds:
+        return ProgrammingError(points=_points(levels, "spread_S", window), source=origin)
+    return ProgrammingError(
+        sigma_absolute=_short(min(spread.sigma_absolute, 1.0)),
+        sigma_relative=_short(min(spread.sigma_relative, 1.0)),
+        source=origin,
+    )
+
+
+def _fluctuation(
+    levels: Sequence[LevelFit],
+    window: _Window,
+    fit: AmplitudeFit | None,
+    states: StateFit | None,
+    origin: str,
+) -> Fluctuation | None:
+    if fit is None or states is None:
+        return None
+    moving = sum(level.fluctuating_cells for level in levels)
+    share = f"{moving} of {sum(level.cells for level in levels)} cells fluctuate"
+    source = f"{origin} Root mean square over all cells; {share}."
+    keys: dict[str, object] = {"law": fit.law, "duty": _short(states.high_share)}
+    if fit.law is AmplitudeLaw.POINTS:
+        keys["points"] = _points(levels, "amplitude_S", window)
+    else:
+        keys["amplitude"] = _short(min(max(fit.amplitude, 0.0), 1.0))
+    if states.resolved:
+        keys |= {
+            "states": States.MARKOV,
+            "high_dwell_s": _short(states.high_dwell_s),
+            "low_dwell_s": _short(states.low_dwell_s),
+        }
+    else:
+        source += " States change faster than they were read: dwell times are not known."
+    return Fluctuation.model_validate({**keys, "source": source})
+
+
+def _drift(fit: DriftFit | None, origin: str) -> Drift | None:
+    if fit is None or not fit.significant:
+        return None
+    return Drift(
+        nu_mean=_short(min(fit.nu_mean, 1.0)),
+        nu_sigma=_short(min(fit.nu_sigma, 1.0)),
+        start_s=fit.start_s,
+        source=origin,
+    )
+
+
+def _normal_programming(cells: Sequence[CellFit], levels: Sequence[LevelFit]) -> float:
+    """Kolmogorov-Smirnov: cells about their level's mean, in its standard deviations.
+
+    Mean and deviation come from the same cells, so the chance is an upper bound.
+    """
+    from scipy.stats import kstest  # noqa: PLC0415 - only fitting needs scipy
+
+    parts = []
+    for level in levels:
+        centre = np.array([cell.centre_S for cell in cells if cell.reads.level == level.level])
+        deviation = centre.std(ddof=1)
+        if deviation > 0:
+            parts.append((centre - centre.mean()) / deviation)
+    return float(kstest(np.concatenate(parts), "norm").pvalue) if parts else 1.0
+
+
+def _rejected_residuals(cells: Sequence[CellFit]) -> float:
+    """Share of cells whose residuals are not normal (Kolmogorov-Smirnov, p < 0.01)."""
+    from scipy.stats import kstest  # noqa: PLC0415 - only fitting needs scipy
+
+    return float(np.mean([kstest(cell.residual, "norm").pvalue < 0.01 for cell in cells]))
+
+
+def _notes(
+    cells: Sequence[CellFit],
+    levels: Sequence[LevelFit],
+    window: _Window,
+    states: StateFit | None,
+    drift: DriftFit | None,
+) -> list[str]:
+    """What the device file cannot say, or what the reads do not tell."""
+    notes = []
+    if not window.even:
+        notes.append(_uneven(levels, window))
+    if states is None:
+        notes.append("no cell was seen to fluctuate: the device has no fluctuation")
+    elif not states.resolved:
+        notes.append(
+            f"states change faster than reads come: dwell times are below about "
+            f"{min(float(np.diff(c.reads.time_s).min()) for c in cells):.3g} s, and reads that "
+            "follow each other faster are modelled as independent"
+        )
+    else:
+        length = np.median([cell.reads.time_s[-1] - cell.reads.time_s[0] for cell in cells])
+        if max(states.high_dwell_s, states.low_dwell_s) > length / 5:
+            notes.append(
+                f"dwell times are near the length of the measurement ({length:.3g} s): cells "
+                "that never switched count as programming error, dwell times are too short"
+            )
+    if drift is None:
+        notes.append("times span less than a factor of two: drift was not looked for")
+    elif drift.nu_mean < -SIGNIFICANT * drift.nu_mean_error:
+        notes.append("conductance rises with time; the device file has no such law")
+    return notes
+
+
+def _uneven(levels: Sequence[LevelFit], window: _Window) -> str:
+    top = levels[-1].level
+    step = (window.high_S - window.low_S) / top
+    gaps = [(level.mean_S - window.low_S) / step - level.level for level in levels]
+    worst = max(range(len(gaps)), key=lambda index: abs(gaps[index]))
+    return (
+        f"levels are not evenly spaced, the device file's are: level {levels[worst].level} lies "
+        f"{gaps[worst]:+.2f} steps off"
+    )
