@@ -42,3 +42,19 @@ def require_program() -> Callable[[str, str], Path]:
         return Path(found)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def rtl_tools() -> None:
+    """Skip, and say why, where Verilator or a C++ compiler is missing.
+
+    With HWSIM_REQUIRE_SYSTEM_PACKAGES set the skip is a failure.
+    """
+    from hwsim.cosim.simulators import MissingSimulator, verilator_environment
+
+    try:
+        verilator_environment()
+    except MissingSimulator as missing:
+        if os.environ.get("HWSIM_REQUIRE_SYSTEM_PACKAGES"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
