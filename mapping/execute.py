@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, final
+from typing import Any, Protocol, final, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,17 @@ class Backend(Protocol):
 
     def layer(self, name: str) -> LayerKernel:
         """The products of node `name`; called from several threads at once."""
+
+
+Requantize = Callable[[Requantizer, NDArray[np.int64]], NDArray[np.int16]]
+
+
+@runtime_checkable
+class RequantizingBackend(Backend, Protocol):
+    """A backend that also makes codes of accumulators; others leave it to the walker."""
+
+    def requantizer(self, name: str) -> Requantize:
+        """What makes the codes of node `name`, as `Requantizer.codes`; called from threads."""
 
 
 @final
@@ -165,7 +176,10 @@ def _linear_step(network: QuantizedNetwork, node: Node, backend: Backend) -> Ste
         )
     layer = backend.layer(node.name)
     shape = integers.weight.shape
-    finish = linear_finish(network, node, layer.copies)
+    requantize: Requantize = Requantizer.codes
+    if isinstance(backend, RequantizingBackend):
+        requantize = backend.requantizer(node.name)
+    finish = linear_finish(network, node, layer.copies, requantize)
 
     def evaluate(arrays: Sequence[Array], first_image: int) -> Array:
         out = output_shape(node, arrays[0].shape, shape)
@@ -177,7 +191,10 @@ def _linear_step(network: QuantizedNetwork, node: Node, backend: Backend) -> Ste
 
 
 def linear_finish(
-    network: QuantizedNetwork, node: Node, copies: int = 1
+    network: QuantizedNetwork,
+    node: Node,
+    copies: int = 1,
+    requantize: Requantize = Requantizer.codes,
 ) -> Callable[[NDArray[np.int64], Sequence[int]], Array]:
     """What follows the products: (acc (vectors, groups, N), output shape) -> output tensor.
 
@@ -205,7 +222,7 @@ def linear_finish(
         return as_reals
     multiplier = real_multiplier(source.scale, scale, output.scale)
     built = Requantizer.build(multiplier, output.zero_point, output.low, output.high, offset)
-    return lambda acc, shape: built.codes(arranged(acc, shape)).reshape(tuple(shape))
+    return lambda acc, shape: requantize(built, arranged(acc, shape)).reshape(tuple(shape))
 
 
 @final

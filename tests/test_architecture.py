@@ -27,8 +27,9 @@ LAYERS: dict[str, set[str]] = {
     "hwsim.cost": HARDWARE,
     "hwsim.cosim": HARDWARE - {"hwsim.cost"},
     "mapping": HARDWARE,
+    "mapping.execute_rtl": HARDWARE | {"hwsim.cosim", "mapping"},
     "optim": HARDWARE | {"mapping"},
-    "codesign": HARDWARE | {"hwsim.cosim", "mapping", "optim"},
+    "codesign": HARDWARE | {"hwsim.cosim", "mapping", "mapping.execute_rtl", "optim"},
 }
 #: Packages that are slow to import or optional -> the modules (by prefix) that may name them.
 CONFINED: dict[str, tuple[str, ...]] = {
