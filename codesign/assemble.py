@@ -8,6 +8,7 @@ from codesign.report.result import (
     AccuracyResult,
     AreaResult,
     Assumption,
+    CosimResult,
     EnergyResult,
     FigureResult,
     LayerResult,
@@ -36,6 +37,7 @@ class Run:
     seed: int | None = None
     samples: int | None = None
     device_samples: int | None = None
+    cosim: CosimResult | None = None
 
 
 def assemble(

@@ -1,6 +1,7 @@
 """From files to results: what the command line does, as functions."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,33 @@ def _plan(layers: Sequence[LayerShape], arch: Arch, design: Path | None, tiles: 
     return plan(layers, arch, knobs, tiles=tiles, where=str(design or "design"))
 
 
+@dataclass(frozen=True)
+class Case:
+    """A network in integers, where it lies, and the images it is shown."""
+
+    arch: Arch
+    imported: ImportedNetwork
+    images: Images
+    network: QuantizedNetwork
+    origin: Assumption  # where the integers come from
+    plan: Plan
+
+
+def prepare(asked: Simulation, progress: Progress = silent) -> Case:
+    """Read the files that a simulation names and place the network.
+
+    Raises:
+        HwsimError: a file is wrong, or network, data and hardware do not fit together.
+    """
+    arch = load_arch(asked.arch)
+    scheme = _scheme(asked.scheme, arch)
+    imported = import_network(asked.network)
+    images = _images(asked, arch, imported)
+    network, origin = _integers(imported, images, scheme, progress)
+    placed = _plan(layer_shapes(network), arch, asked.design, asked.tiles)
+    return Case(arch, imported, images, network, origin, placed)
+
+
 def simulate(asked: Simulation, *, command: str = "", progress: Progress = silent) -> Result:
     """Accuracy, energy, area and latency of a network on modelled hardware.
 
@@ -76,28 +104,26 @@ def simulate(asked: Simulation, *, command: str = "", progress: Progress = silen
     Raises:
         HwsimError: a file is wrong, or network, data and hardware do not fit together.
     """
-    arch = load_arch(asked.arch)
-    technology = load_technology(arch.technology)
-    scheme = _scheme(asked.scheme, arch)
-    imported = import_network(asked.network)
-    images = _images(asked, arch, imported)
-    network, origin = _integers(imported, images, scheme, progress)
-    placed = _plan(layer_shapes(network), arch, asked.design, asked.tiles)
+    technology = load_technology(load_arch(asked.arch).technology)
+    case = prepare(asked, progress)
+    arch, network, images = case.arch, case.network, case.images
     in_integers = right_in_integers(network, images, progress)
-    measured = measure(asked, arch, network, placed, images, in_integers, progress)
-    counts = plan_counts(placed, arch) | digital_counts(network.network, arch.precision.input_bits)
+    measured = measure(asked, arch, network, case.plan, images, in_integers, progress)
+    counts = plan_counts(case.plan, arch)
+    counts |= digital_counts(network.network, arch.precision.input_bits)
     for layer, pulses in measured.pulses.items():
         counts[layer] += pulses
-    in_float = None if imported.quantized else _right_in_float(imported, images, progress)
+    quantized = case.imported.quantized is not None
+    in_float = None if quantized else _right_in_float(case.imported, images, progress)
     return assemble(
         network_name(asked.network),
-        placed,
+        case.plan,
         arch,
         technology,
         counts,
         ops={node.name: node.op for node in network.network.nodes},
         run=_run(asked, in_float, in_integers, measured),
-        assumptions=(origin, _activity(measured)),
+        assumptions=(case.origin, _activity(measured)),
         provenance=_provenance(asked, command, images),
     )
 
@@ -113,7 +139,7 @@ def _scheme(file: Path | None, arch: Arch) -> Scheme:
 
 def _images(asked: Simulation, arch: Arch, imported: ImportedNetwork) -> Images:
     calibrated = arch.tile.adc.range is AdcRange.CALIBRATED
-    on_tiles = asked.backend is BackendName.NUMBA
+    on_tiles = asked.backend is not BackendName.IDEAL
     needed = imported.quantized is None or (calibrated and on_tiles)
     return load_images(asked.data, imported.network, asked.samples, needed)
 
@@ -154,7 +180,7 @@ def _run(
     measured: Measured,
 ) -> Run:
     interval = accuracy_interval(measured.right)
-    on_tiles = asked.backend is BackendName.NUMBA
+    on_tiles = asked.backend is not BackendName.IDEAL
     return Run(
         accuracy=AccuracyResult(
             float_=None if in_float is None else float(in_float.mean()),
@@ -167,6 +193,7 @@ def _run(
         seed=asked.seed,
         samples=measured.right.shape[1],
         device_samples=measured.right.shape[0],
+        cosim=measured.cosim,
     )
 
 

@@ -7,12 +7,15 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.cosim_record import cosim_result
 from codesign.images import Images
+from codesign.report.result import CosimResult
 from codesign.simulation import BackendName, Progress, Simulation
 from hwsim.chip.spec import Arch
 from hwsim.events import ZERO, EventCounts
 from mapping.counts import measured_pulses
 from mapping.execute import Backend, IdealBackend, LayerKernel, run
+from mapping.execute_rtl import RtlBackend
 from mapping.execute_tiles import TileBackend, calibrate
 from mapping.network import QuantizedNetwork
 from mapping.plan import Plan
@@ -28,12 +31,14 @@ class Measured:
     right: (device samples, images), True where the class was right; of devices that nothing
         disturbs there is one sample;
     pulses: events of one inference that depend on codes and weights, by layer;
-    pulse_source: from what they were counted, in words.
+    pulse_source: from what they were counted, in words;
+    cosim: what went through the RTL, if it was asked.
     """
 
     right: NDArray[np.bool_]
     pulses: Mapping[str, EventCounts]
     pulse_source: str
+    cosim: CosimResult | None = None
 
 
 def by_stage(progress: Progress, name: str, total: int) -> Callable[[int], None]:
@@ -76,7 +81,7 @@ def measure(
     test = images.test
     watch = by_stage(progress, "converter ranges", len(images.calibration))
     shifts = calibrate(network, plan, arch, images.calibration, watch)
-    right, pulses = [], []
+    right, pulses, rtl = [], [], []
     for sample in range(asked.device_samples if _is_disturbed(arch) else 1):
         tiles = TileBackend(
             network,
@@ -87,15 +92,21 @@ def measure(
             device_sample=sample,
             engine=asked.engine,
         )
+        backend: TileBackend | RtlBackend = tiles
+        if asked.backend is BackendName.RTL:
+            backend = RtlBackend(tiles, plan)
+            rtl.append(backend)
         watch = by_stage(progress, f"device sample {sample}", len(test.labels))
-        logits = run(network, test.images, tiles, progress=watch)
+        chunk = 1 if rtl else None  # RTL: seconds per image
+        logits = run(network, test.images, backend, chunk=chunk, progress=watch)
         right.append(classified(logits, test.labels))
-        pulses.append(_pulses(tiles, plan, arch, len(test.labels)))
+        pulses.append(_pulses(backend, plan, arch, len(test.labels)))
     mean = {
         layer: sum((p[layer] for p in pulses), start=ZERO).scaled(1 / len(pulses))
         for layer in pulses[0]
     }
-    return Measured(np.stack(right), mean, f"the {len(test.labels)} simulated images")
+    cosim = cosim_result(rtl, len(rtl) * len(test.labels)) if rtl else None
+    return Measured(np.stack(right), mean, f"the {len(test.labels)} simulated images", cosim)
 
 
 def _is_disturbed(arch: Arch) -> bool:
@@ -147,7 +158,9 @@ class _ShadowedLayer:
         return self.exact(codes, first_vector)
 
 
-def _pulses(tiles: TileBackend, plan: Plan, arch: Arch, images: int) -> dict[str, EventCounts]:
+def _pulses(
+    tiles: TileBackend | RtlBackend, plan: Plan, arch: Arch, images: int
+) -> dict[str, EventCounts]:
     """Pulses of one inference by layer, from what the tiles counted over `images`."""
     found = {}
     for layer in plan.layers:

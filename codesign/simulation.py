@@ -16,6 +16,7 @@ class BackendName(Enum):
 
     IDEAL = "ideal"  # exact integers
     NUMBA = "numba"  # modelled tiles
+    RTL = "rtl"  # the same tiles, everything digital by the Verilog
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import click
 
 from codesign.cli.arch import arch
 from codesign.cli.console import Settings
+from codesign.cli.cosim import cosim
 from codesign.cli.demo import demo
 from codesign.cli.device import device
 from codesign.cli.map import map_verb
@@ -37,7 +38,7 @@ def hwsim() -> None:
     """
 
 
-for verb in (demo, map_verb, simulate, report, arch, device):
+for verb in (demo, map_verb, simulate, cosim, report, arch, device):
     hwsim.add_command(verb)
 
 

@@ -29,10 +29,10 @@ FILE = click.Path(path_type=Path)
 )
 @click.option(
     "--backend",
-    type=click.Choice(["numba", "ideal"]),
+    type=click.Choice(["numba", "rtl", "ideal"]),
     default="numba",
     show_default=True,
-    help="numba: modelled tiles; ideal: exact integers.",
+    help="numba: modelled tiles; rtl: the same by the Verilog; ideal: exact integers.",
 )
 @click.option(
     "--engine",

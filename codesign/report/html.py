@@ -8,6 +8,7 @@ import altair
 import jinja2
 import vl_convert
 
+from codesign.report import cosim
 from codesign.report.charts import MAX_LAYERS, charts
 from codesign.report.headline import headlines
 from codesign.report.quantities import grouped, percent, si, square_mm
@@ -22,6 +23,7 @@ def to_html(result: Result) -> str:
         specs=_script_json(charts(result)),
         vega=_vega(),
         components=_components(result),
+        cosim=cosim,
         hidden_layers=max(0, sum(layer.tiles > 0 for layer in result.layers) - MAX_LAYERS),
     )
 

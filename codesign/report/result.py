@@ -91,6 +91,32 @@ class FigureResult(Spec):
     note: str = ""  # node, conditions, uncertainty
 
 
+class CosimLayer(Spec):
+    """One layer through the RTL; what is counted is of all arrays and images together."""
+
+    name: str
+    arrays: Count  # that hold the layer once, copies included
+    vectors: Count  # products of single arrays
+    cycles: Count  # counted by the RTL
+    schedule_cycles: Count  # by hwsim.tile.schedule
+    codes: Count = 0  # that left the RTL's requantizer
+    equal: bool | None = None  # to the model in values and cycles; None: not compared
+    difference: str = ""  # the first one
+
+
+class CosimResult(Spec):
+    """What went through the RTL."""
+
+    modules: tuple[str, ...]  # of rtl/
+    simulator: str
+    samples: Count
+    vectors: Count
+    cycles: Count
+    schedule_cycles: Count
+    equal: bool | None = None  # values and cycles, all layers; None: values were not compared
+    layers: tuple[CosimLayer, ...]
+
+
 class Provenance(Spec):
     """How to get these numbers again."""
 
@@ -128,6 +154,7 @@ class Result(Spec):
     utilization: Ratio
     tops_per_W: TeraPerWatt  # two operations per MAC
     layers: tuple[LayerResult, ...]
+    cosim: CosimResult | None = None
     assumptions: tuple[Assumption, ...] = ()
     figures: tuple[FigureResult, ...] = ()
     provenance: Provenance = Provenance()

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from codesign.report import cosim
 from codesign.report.headline import headlines
 from codesign.report.quantities import percent, si, square_mm
 from codesign.report.result import LayerResult, Result
@@ -72,6 +73,7 @@ def to_markdown(result: Result) -> str:
         "",
         *_table(("component", "energy", "share", "area"), _components(result), left=(0,)),
         "",
+        *_cosim(result),
         "## Assumptions",
         "",
         *(f"- {_plain(a.text)}{_source(a.source)}" for a in result.assumptions),
@@ -94,6 +96,15 @@ def to_markdown(result: Result) -> str:
         *_table(("what", "value"), _provenance(result), left=(0, 1)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _cosim(result: Result) -> list[str]:
+    if result.cosim is None:
+        return []
+    table = _table(cosim.HEADINGS, cosim.rows(result.cosim), left=(0, 6))
+    modules = ", ".join(f"`{name}`" for name in result.cosim.modules)
+    text = _plain(cosim.summary(result.cosim))
+    return ["## Co-simulation", "", text, "", f"Modules: {modules}.", "", *table, ""]
 
 
 def _provenance(result: Result) -> list[Sequence[str]]:

@@ -80,7 +80,15 @@ def test_every_verb_has_an_example_and_the_common_options(
 
 
 def test_all_verbs_are_there() -> None:
-    assert {verb[0] for verb in verbs()} == {"arch", "demo", "device", "map", "report", "simulate"}
+    assert {verb[0] for verb in verbs()} == {
+        "arch",
+        "cosim",
+        "demo",
+        "device",
+        "map",
+        "report",
+        "simulate",
+    }
 
 
 def test_map_prints_a_table_and_writes_a_plan_that_loads(text: Text, tmp_path: Path) -> None:

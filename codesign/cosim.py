@@ -1,0 +1,191 @@
+"""The RTL against the model, layer by layer, on a network and its data."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.cosim_record import cosim_result
+from codesign.flow import network_name, prepare
+from codesign.measure import by_stage
+from codesign.report.result import CosimResult
+from codesign.simulation import Progress, Simulation, silent
+from hwsim.cosim.verilated import CosimulationError
+from hwsim.errors import MappingError
+from hwsim.peripherals.requantizer import Requantizer
+from hwsim.spec import unknown
+from mapping.execute import LayerKernel, Requantize, run
+from mapping.execute_rtl import RtlBackend
+from mapping.execute_tiles import TileBackend, calibrate
+from mapping.plan import LayerPlan, Plan
+
+#: Products whose waveforms are recorded.
+WAVE_PRODUCTS = 4
+
+
+@dataclass(frozen=True)
+class Cosimulation:
+    """What was run and what it showed."""
+
+    network: str
+    arch: str
+    device: str  # "ideal" or the device's name
+    seed: int
+    result: CosimResult
+
+
+def cosimulate(
+    asked: Simulation,
+    *,
+    layer: str | None = None,
+    ideal_device: bool = False,
+    waves: Path | None = None,
+    progress: Progress = silent,
+) -> Cosimulation:
+    """Run images on modelled tiles and on the RTL, and compare every product and code.
+
+    Args:
+        asked: network, data, architecture and number of images; of the devices one sample.
+        layer: the only one whose products go through the RTL; None: all.
+        ideal_device: leave out every disturbance of the cells.
+        waves: record the first products of the first array that goes through the RTL here.
+    Raises:
+        HwsimError: a file is wrong, the network does not fit, or the RTL cannot be built.
+    """
+    case = prepare(asked, progress)
+    names = _chosen(case.plan, layer)
+    calibration = case.images.calibration
+    watch = by_stage(progress, "converter ranges", len(calibration))
+    shifts = calibrate(case.network, case.plan, case.arch, calibration, watch)
+    tiles = TileBackend(
+        case.network,
+        case.plan,
+        case.arch,
+        shifts=shifts,
+        ideal_device=ideal_device,
+        seed=asked.seed,
+        engine=asked.engine,
+    )
+    rtl = RtlBackend(tiles, case.plan, strict=False, layers=frozenset(names))
+    compared = _Compared(tiles, rtl, case.plan, waves)
+    test = case.images.test
+    run(
+        case.network,
+        test.images,
+        compared,
+        chunk=1,
+        progress=by_stage(progress, "RTL and model", len(test.labels)),
+    )
+    return Cosimulation(
+        network=network_name(asked.network),
+        arch=case.arch.name,
+        device="ideal" if ideal_device else case.arch.device.name,
+        seed=asked.seed,
+        result=cosim_result([rtl], len(test.labels), compared.differences),
+    )
+
+
+def _chosen(plan: Plan, layer: str | None) -> tuple[str, ...]:
+    names = tuple(placed.name for placed in plan.layers)
+    if layer is None:
+        return names
+    if layer not in names:
+        raise MappingError(f"--layer: {unknown(layer, list(names))}")
+    return (layer,)
+
+
+@final
+class _Compared:
+    """Both backends at once: the model's results go on, differences are kept."""
+
+    def __init__(self, tiles: TileBackend, rtl: RtlBackend, plan: Plan, waves: Path | None) -> None:
+        self._tiles, self._rtl, self._plan = tiles, rtl, plan
+        self._lock = threading.Lock()
+        self._found: dict[str, list[tuple[int, str]]] = {name: [] for name in rtl.names}
+        self._waves = waves
+
+    @property
+    def differences(self) -> dict[str, str]:
+        """The first difference of each layer, "" where there is none."""
+        return {name: min(found)[1] if found else "" for name, found in self._found.items()}
+
+    def layer(self, name: str) -> LayerKernel:
+        model = self._tiles.layer(name)
+        if name not in self._rtl.names:
+            return model
+        return _ComparedLayer(model, self._rtl.layer(name), self._watch(name))
+
+    def requantizer(self, name: str) -> Requantize:
+        if name not in self._rtl.names:
+            return Requantizer.codes
+        by_rtl = self._rtl.requantizer(name)
+
+        def both(built: Requantizer, acc: NDArray[np.int64]) -> NDArray[np.int16]:
+            expected = built.codes(acc)
+            self._compare(name, 0, lambda: by_rtl(built, acc), expected, "image, channel, place")
+            return expected
+
+        return both
+
+    def _watch(self, name: str) -> Callable[..., None]:
+        def seen(
+            codes: NDArray[np.int16], first: int, expected: NDArray[np.int64], rtl: LayerKernel
+        ) -> None:
+            self._record(name, codes, first)
+            work = lambda: rtl(codes, first)  # noqa: E731
+            self._compare(name, first, work, expected, "product, group, output")
+
+        return seen
+
+    def _compare(
+        self, name: str, first: int, work: Callable[[], NDArray[Any]], expected: Any, axes: str
+    ) -> None:
+        try:
+            found = work()
+        except CosimulationError as error:
+            self._note(name, first, str(error))
+            return
+        if not np.array_equal(found, expected):
+            at = tuple(int(i) for i in np.argwhere(found != expected)[0])
+            where = (first + at[0], *at[1:])
+            self._note(
+                name,
+                where[0],
+                f"{axes} {where}: expected {expected[at]}, the RTL gives {found[at]}",
+            )
+
+    def _note(self, name: str, number: int, text: str) -> None:
+        with self._lock:
+            self._found[name].append((number, text))
+
+    def _record(self, name: str, codes: NDArray[np.int16], first: int) -> None:
+        """Waveforms of the run's first products in the first layer, once."""
+        if self._waves is None or first != 0 or name != self._rtl.names[0]:
+            return
+        placed: LayerPlan = self._plan.layer(name)
+        some = codes[:WAVE_PRODUCTS, : placed.groups_per_array]
+        flat = np.ascontiguousarray(some).reshape(some.shape[0], -1)
+        self._rtl.matrices(name)[0].record(flat, first, self._waves)
+
+
+@final
+@dataclass(frozen=True)
+class _ComparedLayer:
+    """A layer of the model; `watch` sees its codes and sums."""
+
+    model: LayerKernel
+    rtl: LayerKernel
+    watch: Callable[..., None]
+
+    @property
+    def copies(self) -> int:
+        return self.model.copies
+
+    def __call__(self, codes: NDArray[np.int16], first_vector: int) -> NDArray[np.int64]:
+        expected = self.model(codes, first_vector)
+        self.watch(codes, first_vector, expected, self.rtl)
+        return expected

@@ -1,0 +1,48 @@
+"""The part of a report that says what went through the RTL; shared by every format."""
+
+from codesign.report.quantities import grouped
+from codesign.report.result import CosimLayer, CosimResult
+
+HEADINGS = ("layer", "arrays", "products", "cycles, RTL", "cycles, schedule", "codes", "verdict")
+
+
+def summary(cosim: CosimResult) -> str:
+    """What ran and whether it was equal, in a sentence or two."""
+    cycles = "equal to" if cosim.cycles == cosim.schedule_cycles else "different from"
+    ran = (
+        f"{grouped(cosim.samples)} images, {grouped(cosim.vectors)} products of single arrays, "
+        f"{grouped(cosim.cycles)} clock cycles, {cycles} the schedule's, by {cosim.simulator}."
+    )
+    return f"{ran} {_values(cosim.equal)}"
+
+
+def _values(equal: bool | None) -> str:
+    match equal:
+        case None:
+            return "The values were not compared with the model's in this run."
+        case True:
+            return "Every sum and every code is equal to the model's."
+        case False:
+            return "RTL and model differ: see the table."
+
+
+def verdict(layer: CosimLayer) -> str:
+    """One layer's result in a word, or its first difference."""
+    if layer.difference:
+        return layer.difference
+    return "equal cycles" if layer.equal is None else "equal"
+
+
+def rows(cosim: CosimResult) -> list[tuple[str, ...]]:
+    """The table: `HEADINGS` for every layer."""
+    return [
+        (
+            layer.name,
+            *map(
+                grouped,
+                (layer.arrays, layer.vectors, layer.cycles, layer.schedule_cycles, layer.codes),
+            ),
+            verdict(layer),
+        )
+        for layer in cosim.layers
+    ]
