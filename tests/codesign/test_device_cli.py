@@ -203,6 +203,7 @@ def test_the_example_recovers_the_truth_its_reads_were_drawn_from() -> None:
     assert found.conductance_max_S == pytest.approx(truth.conductance_max_S, rel=0.02)
 
 
+@pytest.mark.compiled
 def test_the_example_simulates_a_network_with_the_fitted_device(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

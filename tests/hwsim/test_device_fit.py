@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.linalg import expm
 from scipy.stats import chi2
 
 from hwsim.chip.load import load_device
@@ -18,9 +20,11 @@ from hwsim.device.fluctuation import (
     level_step,
     programming_sigma,
 )
+from hwsim.device.hidden import Batch, Guess, States, improve_rates, infer_states
 from hwsim.device.laws import fit_amplitude, fit_spread
 from hwsim.device.reads import CellReads, Measurement, load_reads, write_reads
-from hwsim.device.spec import AmplitudeLaw, Device, States
+from hwsim.device.spec import AmplitudeLaw, Device
+from hwsim.device.spec import States as StateLaw
 from hwsim.device.synthetic import synthetic_reads
 from hwsim.device.telegraph import fit_cells
 from hwsim.errors import DataError
@@ -135,7 +139,7 @@ def test_dwell_times_are_recovered_and_their_runs_fit_a_chain(name: str, seed: i
     assert expected.low_dwell_s is not None
     assert abs(states.high_dwell_s - expected.high_dwell_s) < 4 * states.high_dwell_error_s
     assert abs(states.low_dwell_s - expected.low_dwell_s) < 4 * states.low_dwell_error_s
-    assert found.states is States.MARKOV
+    assert found.states is StateLaw.MARKOV
     assert found.high_dwell_s == pytest.approx(states.high_dwell_s, rel=1e-5)
 
 
@@ -146,7 +150,7 @@ def test_states_that_change_between_reads_are_independent_with_their_duty(seed: 
     assert states is not None
     assert found is not None
     assert not states.resolved
-    assert found.states is States.INDEPENDENT
+    assert found.states is StateLaw.INDEPENDENT
     assert abs(found.duty - 0.3) < 4 * states.high_share_error
     assert any("states change faster than reads come" in note for note in report.notes)
 
@@ -348,6 +352,56 @@ def test_conductance_must_rise_with_the_level() -> None:
 
     with pytest.raises(DataError, match=r"^reads.csv: expected conductance to rise with the level"):
         fit_device(measured(cells_of(make, 5)), "x")
+
+
+def chain(step_s: Array, leave_high: float, leave_low: float) -> Array:
+    """(T - 1, 2, 2) transition matrices by the matrix exponential; high first."""
+    rates = np.array([[-leave_high, leave_high], [leave_low, -leave_low]])
+    return np.array([expm(rates * step) for step in step_s])
+
+
+def one_cell(value: Array, step_s: Array, regular: bool = False) -> Batch:
+    weight = np.ones((value.size, 1))
+    return Batch(value[:, None], 0 * weight, step_s[:, None], weight, np.array([regular]))
+
+
+def guessed(leave_high: float, leave_low: float) -> Guess:
+    figures = (1.0, 0.1, 0.0, 0.08, leave_high, leave_low)
+    return Guess(*(np.array([figure]) for figure in figures))
+
+
+def test_states_are_those_of_a_sum_over_all_paths() -> None:
+    value, step_s = np.array([1.1, 0.95, 0.9, 1.02, 1.2]), np.array([0.5, 2.0, 0.1, 1.0])
+    moves = chain(step_s, 0.3, 0.8)
+    density = [
+        np.exp(-0.5 * ((value - mean) / 0.08) ** 2) / (0.08 * np.sqrt(2 * np.pi))
+        for mean in (1.1, 0.9)
+    ]
+    total, high, pairs = 0.0, np.zeros(5), np.zeros((4, 4))
+    for path in product((0, 1), repeat=5):
+        chance = (0.8, 0.3)[path[0]] / 1.1 * np.prod([density[s][t] for t, s in enumerate(path)])
+        for t, (now, then) in enumerate(pairwise(path)):
+            chance *= moves[t, now, then]
+        total += chance
+        high += chance * (1 - np.array(path))
+        for t, (now, then) in enumerate(pairwise(path)):
+            pairs[2 * now + then, t] += chance
+    states = infer_states(one_cell(value, step_s), guessed(0.3, 0.8))
+    np.testing.assert_allclose(states.log_likelihood[0], np.log(total), rtol=1e-9)
+    np.testing.assert_allclose(states.high[:, 0], high / total, rtol=1e-9)
+    np.testing.assert_allclose(states.pairs[:, :, 0], pairs / total, rtol=1e-8)
+
+
+@pytest.mark.parametrize("regular", [True, False])
+def test_rates_are_found_from_the_pairs_that_a_chain_expects(regular: bool) -> None:
+    step_s = np.full(5, 1.0) if regular else np.array([0.2, 0.5, 1.0, 1.7, 3.0])
+    share = np.array([0.8, 0.3]) / 1.1
+    pairs = (share[:, None] * chain(step_s, 0.3, 0.8)).reshape(5, 4).T[:, :, None]
+    batch, guess = one_cell(np.ones(6), step_s, regular), guessed(2.0, 0.1)
+    states = States(np.ones((6, 1)), pairs, np.zeros(1))
+    for _ in range(400):
+        improve_rates(batch, guess, states)
+    assert (guess.leave_high[0], guess.leave_low[0]) == pytest.approx((0.3, 0.8), rel=1e-5)
 
 
 def test_an_amplitude_law_is_the_one_that_holds() -> None:
