@@ -1,11 +1,13 @@
 """`hwsim cosim`: the RTL against the model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from codesign.cli.console import arch_option, command_line, common_options, emit, progress_bar
+from codesign.cli.console import arch_option, command_line, common_options, emit, note, progress_bar
 
 FILE = click.Path(path_type=Path)
 DIFFERENT = 1
@@ -15,12 +17,19 @@ DIFFERENT = 1
     epilog="Example: hwsim cosim --network net.onnx --data cifar10:cifar-10-python.tar.gz",
     short_help="The Verilog against the model: values and cycles of every layer.",
 )
-@click.option("--network", required=True, type=FILE, help="ONNX file.")
-@click.option("--data", required=True, help="digits, NAME:PATH or a YAML file; see the README.")
+@click.option("--network", type=FILE, help="ONNX file.")
+@click.option("--data", help="digits, NAME:PATH or a YAML file; see the README.")
 @click.option(
     "--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Images to run."
 )
 @click.option("--layer", metavar="NAME", help="Only this layer goes through the RTL.")
+@click.option(
+    "--module",
+    "modules",
+    metavar="NAME",
+    multiple=True,
+    help="Instead of a network: this module's cocotb bench (or `all`); may be repeated.",
+)
 @arch_option
 @click.option("--design", type=FILE, help="YAML file of knobs per layer.")
 @click.option("--scheme", type=FILE, help="YAML file: bits and ranges of quantisation.")
@@ -30,56 +39,96 @@ DIFFERENT = 1
 @common_options
 def cosim(
     as_json: bool,
-    layer: str | None,
     arch_name: str,
+    modules: tuple[str, ...],
+    out: Path | None,
+    layer: str | None,
     ideal: bool,
     waves: Path | None,
-    out: Path | None,
     **asked: Any,
 ) -> None:
     """Run images of a network on modelled tiles and on the Verilated RTL; compare both.
 
     Every product, every code and every cycle is compared.  Exit status 1 if any differs.
+    With --module: the cocotb benches of single modules, from the source tree.
     """
-    from codesign.cosim import cosimulate  # noqa: PLC0415
+    if modules and (asked["network"] or asked["data"]):
+        raise click.UsageError("--module: expected alone, found --network or --data beside it")
+    if not modules and not (asked["network"] and asked["data"]):
+        raise click.UsageError("expected --network and --data, or --module")
+    with _kept(out) as keep:
+        if modules:
+            equal = _benches(modules, as_json, keep)
+        else:
+            options = {"layer": layer, "ideal_device": ideal, "waves": waves}
+            equal = _network({"arch": arch_name, **asked}, options, as_json, keep)
+    if not equal:
+        raise click.exceptions.Exit(DIFFERENT)
+
+
+@contextmanager
+def _kept(out: Path | None) -> Iterator[dict[str, Any]]:
+    """What is put into the record becomes part of the result.json in `out`."""
     from codesign.report import load_result  # noqa: PLC0415
     from codesign.report.files import save_result  # noqa: PLC0415
+
+    before = None if out is None else load_result(out)  # a wrong folder shows at once
+    changes: dict[str, Any] = {}
+    yield changes
+    if out is not None and before is not None:
+        save_result(before.replace(**changes), out)
+
+
+def _network(
+    asked: dict[str, Any], options: dict[str, Any], as_json: bool, keep: dict[str, Any]
+) -> bool:
+    from codesign.cosim import cosimulate  # noqa: PLC0415
     from codesign.simulation import Simulation  # noqa: PLC0415
 
-    simulation = Simulation(arch=arch_name, **asked)
-    recorded = None if out is None else load_result(out)
     with progress_bar("image") as progress:
-        found = cosimulate(
-            simulation, layer=layer, ideal_device=ideal, waves=waves, progress=progress
-        )
-    if out is not None and recorded is not None:
-        save_result(recorded.replace(cosim=found.result.model_dump()), out)
+        found = cosimulate(Simulation(**asked), **options, progress=progress)
+    keep["cosim"] = found.result.model_dump()
     if as_json:
         about = {key: value for key, value in vars(found).items() if key != "result"}
         emit({**about, **found.result.model_dump(mode="json"), "command": command_line()})
     else:
         click.echo(comparison(found))
-    if not found.result.equal:
-        raise click.exceptions.Exit(DIFFERENT)
+    return bool(found.result.equal)
+
+
+def _benches(modules: tuple[str, ...], as_json: bool, keep: dict[str, Any]) -> bool:
+    from codesign.cosim_benches import run_benches  # noqa: PLC0415
+    from codesign.report.cosim import BENCH_HEADINGS, bench_rows  # noqa: PLC0415
+
+    found = run_benches(modules, lambda name: note(f"bench of {name}"))
+    keep["benches"] = [bench.model_dump() for bench in found]
+    passed = not any(bench.failed for bench in found)
+    if as_json:
+        benches = [bench.model_dump(mode="json") for bench in found]
+        emit({"benches": benches, "passed": passed, "command": command_line()})
+    else:
+        click.echo(aligned([BENCH_HEADINGS, *bench_rows(found)]))
+    return passed
 
 
 def comparison(found: Any) -> str:
     """One line per layer: arrays, products, cycles by the RTL and by the schedule, verdict."""
+    from codesign.report.cosim import HEADINGS, rows  # noqa: PLC0415
+
     result = found.result
-    rows = [("layer", "arrays", "products", "cycles, RTL", "schedule", "codes", "")]
-    for one in result.layers:
-        numbers = (one.arrays, one.vectors, one.cycles, one.schedule_cycles, one.codes)
-        rows.append((one.name, *map(str, numbers), "equal" if one.equal else one.difference))
-    widths = [max(len(row[i]) for row in rows) for i in range(6)]
-    lines = [
-        "  ".join(
-            (f"{row[0]:{widths[0]}}", *(f"{row[i]:>{widths[i]}}" for i in range(1, 6)), row[6])
-        )
-        for row in rows
-    ]
     verdict = "equal in every value and cycle" if result.equal else "DIFFERENT"
-    lines.append(
+    return (
+        f"{aligned([HEADINGS, *rows(result)])}\n"
         f"{found.network} on {found.arch}, device {found.device}, {result.samples} images: "
         f"{result.vectors} products, {result.cycles} cycles: {verdict}"
     )
-    return "\n".join(line.rstrip() for line in lines)
+
+
+def aligned(rows: list[tuple[str, ...]]) -> str:
+    """Columns side by side; names and verdicts to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        numbers = [f"{cell:>{width}}" for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
+        lines.append("  ".join((f"{row[0]:{widths[0]}}", *numbers, row[-1])).rstrip())
+    return "\n".join(lines)

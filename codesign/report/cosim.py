@@ -1,9 +1,10 @@
 """The part of a report that says what went through the RTL; shared by every format."""
 
 from codesign.report.quantities import grouped
-from codesign.report.result import CosimLayer, CosimResult
+from codesign.report.result import BenchResult, CosimLayer, CosimResult
 
 HEADINGS = ("layer", "arrays", "products", "cycles, RTL", "cycles, schedule", "codes", "verdict")
+BENCH_HEADINGS = ("module", "tests", "failed", "skipped", "coverage bins hit", "of", "verdict")
 
 
 def summary(cosim: CosimResult) -> str:
@@ -46,3 +47,22 @@ def rows(cosim: CosimResult) -> list[tuple[str, ...]]:
         )
         for layer in cosim.layers
     ]
+
+
+def bench_rows(benches: tuple[BenchResult, ...]) -> list[tuple[str, ...]]:
+    """The table: `BENCH_HEADINGS` for every module."""
+    return [
+        (
+            bench.module,
+            *map(grouped, (bench.tests, bench.failed, bench.skipped, bench.covered, bench.bins)),
+            bench_verdict(bench),
+        )
+        for bench in benches
+    ]
+
+
+def bench_verdict(bench: BenchResult) -> str:
+    """One bench's result in a word or two."""
+    if bench.failed:
+        return "FAILED"
+    return "passed" if bench.tests > bench.skipped else "not run"

@@ -117,6 +117,18 @@ class CosimResult(Spec):
     layers: tuple[CosimLayer, ...]
 
 
+class BenchResult(Spec):
+    """One module's cocotb bench, over all its parameters."""
+
+    module: str  # of rtl/
+    tests: Count
+    failed: Count
+    skipped: Count
+    covered: Count  # bins of functional coverage that were hit, over all runs
+    bins: Count
+    time_s: Second
+
+
 class Provenance(Spec):
     """How to get these numbers again."""
 
@@ -155,6 +167,7 @@ class Result(Spec):
     tops_per_W: TeraPerWatt  # two operations per MAC
     layers: tuple[LayerResult, ...]
     cosim: CosimResult | None = None
+    benches: tuple[BenchResult, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     figures: tuple[FigureResult, ...] = ()
     provenance: Provenance = Provenance()

@@ -74,6 +74,7 @@ def to_markdown(result: Result) -> str:
         *_table(("component", "energy", "share", "area"), _components(result), left=(0,)),
         "",
         *_cosim(result),
+        *_benches(result),
         "## Assumptions",
         "",
         *(f"- {_plain(a.text)}{_source(a.source)}" for a in result.assumptions),
@@ -105,6 +106,13 @@ def _cosim(result: Result) -> list[str]:
     modules = ", ".join(f"`{name}`" for name in result.cosim.modules)
     text = _plain(cosim.summary(result.cosim))
     return ["## Co-simulation", "", text, "", f"Modules: {modules}.", "", *table, ""]
+
+
+def _benches(result: Result) -> list[str]:
+    if not result.benches:
+        return []
+    table = _table(cosim.BENCH_HEADINGS, cosim.bench_rows(result.benches), left=(0, 6))
+    return ["## Benches of the RTL's modules", "", *table, ""]
 
 
 def _provenance(result: Result) -> list[Sequence[str]]:

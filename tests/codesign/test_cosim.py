@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from codesign import cosim
+from codesign import cosim, cosim_benches
 from codesign.cli.entry import run
 from codesign.report import CosimLayer, CosimResult, Result, load_result, render, save_result
 from codesign.report.write import ReportFormat
@@ -186,6 +186,92 @@ def test_a_cifar10_image_through_resnet8_is_equal(data_dir: Path, ideal_device):
     assert found.equal is True
     assert found.cycles == found.schedule_cycles > 6_000_000
     assert len(found.layers) == 10
+
+
+BENCH = """
+import json, os, pathlib
+def test_good():
+    folder = pathlib.Path(os.environ["HWSIM_BUILDS"]) / "x"
+    folder.mkdir(parents=True)
+    text = json.dumps({"point": {"a": 3, "b": 0}})
+    (folder / "test_good.coverage.json").write_text(text)
+def test_left_out():
+    import pytest
+    pytest.skip("no reason")
+"""
+
+
+@pytest.fixture
+def benches(tmp_path, monkeypatch) -> Path:
+    """A folder of two benches: `good` and `bad`."""
+    (tmp_path / "test_good.py").write_text(BENCH)
+    (tmp_path / "test_bad.py").write_text("def test_bad():\n    assert False\n")
+    monkeypatch.setattr(cosim_benches, "BENCHES", tmp_path)
+    monkeypatch.setattr(cosim_benches, "verilator_environment", dict)
+    return tmp_path
+
+
+def test_benches_are_counted_and_their_coverage_is_kept(call, benches, tmp_path):
+    save_result(result(), tmp_path)
+    status, out, err = call("cosim", "--module", "good", "--json", "--out", tmp_path)
+    assert (status, err) == (0, "hwsim: bench of good\n")
+    document = json.loads(out)
+    (bench,) = document["benches"]
+    assert document["passed"] is True
+    assert bench.pop("time_s") > 0
+    assert bench == {
+        "module": "good",
+        "tests": 2,
+        "failed": 0,
+        "skipped": 1,
+        "covered": 1,
+        "bins": 2,
+    }
+    kept = load_result(tmp_path)
+    assert [bench.module for bench in kept.benches] == ["good"]
+    for format in (ReportFormat.MARKDOWN, ReportFormat.HTML):
+        assert "coverage bins hit" in render(kept, format).lower()
+
+
+def test_a_bench_that_fails_fails_the_check(call, benches):
+    status, out, _ = call("cosim", "--module", "all")
+    assert status == 1
+    lines = out.splitlines()
+    assert lines[1].split() == ["bad", "1", "1", "0", "0", "0", "FAILED"]
+    assert lines[2].split() == ["good", "2", "0", "1", "1", "2", "passed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--module", "worse"), "--module: expected one of all, bad, good, found 'worse'"),
+        (("--module", "bad", *ASKED), "--module: expected alone, found --network or --data"),
+        (("--network", DIGITS), "expected --network and --data, or --module"),
+    ],
+)
+def test_wrong_modules_end_in_one_line(call, benches, arguments, message):
+    status, out, err = call("cosim", *arguments)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_without_the_source_tree_there_is_one_line(call, monkeypatch, tmp_path):
+    monkeypatch.setattr(cosim_benches, "BENCHES", tmp_path)
+    status, _, err = call("cosim", "--module", "tile")
+    assert status == 2
+    assert err.endswith("expected the benches of the source tree, found none\n")
+
+
+@rtl
+@pytest.mark.usefixtures("rtl_tools")
+def test_the_bench_of_a_real_module_passes_with_full_coverage(call):
+    pytest.importorskip("cocotb", reason="cocotb is not installed (extra 'rtl')")
+    status, out, _ = call("cosim", "--module", "column_mux", "--json")
+    assert status == 0
+    (bench,) = json.loads(out)["benches"]
+    assert bench["tests"] > 0
+    assert bench["covered"] == bench["bins"] > 0
 
 
 def recorded(equal: bool | None, difference: str = "", name: str = "fc0") -> Result:

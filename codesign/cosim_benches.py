@@ -1,0 +1,101 @@
+"""The benches of the RTL's modules: cocotb tests, run by pytest in a process of their own."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from codesign.report.result import BenchResult
+from hwsim.cosim.simulators import RTL, MissingSimulator, verilator_environment
+from hwsim.errors import SpecError
+from hwsim.spec import unknown
+
+BENCHES = RTL.parent / "cocotb_tests"
+
+
+def bench_names() -> list[str]:
+    """Modules that have a bench.
+
+    Raises:
+        MissingSimulator: the benches are not there: they come with the source tree.
+    """
+    names = sorted(path.stem.removeprefix("test_") for path in BENCHES.glob("test_*.py"))
+    if not names:
+        raise MissingSimulator(f"{BENCHES}: expected the benches of the source tree, found none")
+    return names
+
+
+def run_benches(asked: Iterable[str], progress: Callable[[str], None]) -> tuple[BenchResult, ...]:
+    """Run the benches of the modules `asked` ("all": of every one).
+
+    Args:
+        progress: told the module before its bench runs.
+    Raises:
+        SpecError: there is no such bench, or it cannot be run.
+        MissingSimulator: there is no simulator or no compiler.
+    """
+    names, wanted = bench_names(), list(asked)
+    for name in wanted:
+        if name not in (*names, "all"):
+            raise SpecError(f"--module: {unknown(name, [*names, 'all'])}")
+    verilator_environment()
+    chosen = [name for name in names if name in wanted or "all" in wanted]
+    found = []
+    for name in chosen:
+        progress(name)
+        found.append(_run(name))
+    return tuple(found)
+
+
+def _run(name: str) -> BenchResult:
+    start = time.time()
+    with tempfile.TemporaryDirectory() as scratch:
+        report, builds = Path(scratch) / "report.xml", Path(scratch) / "builds"
+        file = BENCHES / f"test_{name}.py"
+        command = [sys.executable, "-m", "pytest", "-q", str(file), f"--junitxml={report}"]
+        done = subprocess.run(
+            command,
+            cwd=BENCHES.parent,
+            env={**os.environ, "HWSIM_BUILDS": str(builds)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if not report.exists():
+            raise MissingSimulator(
+                f"{file}: pytest failed: {_last_line(done.stdout + done.stderr)}"
+            )
+        suite = ET.parse(report).getroot().find("testsuite")
+        counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+        if suite is not None:
+            counts = {key: int(suite.get(key, "0")) for key in counts}
+        covered, bins = _coverage(builds.glob(f"*/test_{name}.coverage.json"))
+    return BenchResult(
+        module=name,
+        tests=counts["tests"],
+        failed=counts["failures"] + counts["errors"],
+        skipped=counts["skipped"],
+        covered=covered,
+        bins=bins,
+        time_s=time.time() - start,
+    )
+
+
+def _coverage(files: Iterable[Path]) -> tuple[int, int]:
+    """Bins that were hit and all bins, over the runs of one bench."""
+    hits = [
+        count
+        for file in files
+        for bins in json.loads(file.read_text(encoding="utf-8")).values()
+        for count in bins.values()
+    ]
+    return sum(count > 0 for count in hits), len(hits)
+
+
+def _last_line(text: str) -> str:
+    return ([line for line in text.splitlines() if line.strip()] or ["no message"])[-1]
