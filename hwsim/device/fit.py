@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.device.drift import SIGNIFICANT, pooled_drift
 from hwsim.device.dwell import fit_states
 from hwsim.device.fit_report import DriftFit, FitReport, Goodness, LawFit, LevelFit, StateFit
 from hwsim.device.laws import (
@@ -17,6 +18,7 @@ from hwsim.device.laws import (
     fit_spread,
     holds,
 )
+from hwsim.device.normality import normal_programming, rejected_residuals
 from hwsim.device.reads import Measurement
 from hwsim.device.spec import (
     AmplitudeLaw,
@@ -30,7 +32,7 @@ from hwsim.device.telegraph import CellFit, fit_cells
 from hwsim.errors import DataError
 
 MIN_SPAN = 2.0  # last over first time; less says nothing about drift
-SIGNIFICANT = 3.0  # standard errors
+MANY_REJECTED = 0.1  # share of cells whose residuals are not normal
 
 FloatArray = NDArray[np.float64]
 
@@ -70,19 +72,9 @@ def fit_device(measured: Measurement, name: str) -> DeviceFit:
     states = fit_states(cells) if any(cell.fluctuates for cell in cells) else None
     spread = _spread_law(levels, window)
     amplitude = _amplitude_law(levels, window) if states else None
-    origin = (
-        f"Fitted from {measured.file} (sha256 {measured.sha256}): {len(cells)} cells, "
-        f"{measured.reads} reads."
-    )
-    device = Device(
-        name=name,
-        conductance_min_S=_short(window.low_S),
-        conductance_max_S=_short(window.high_S),
-        fluctuation=_fluctuation(levels, window, amplitude, states, origin),
-        programming=_programming(levels, window, spread, origin),
-        drift=_drift(drift, origin),
-        source=origin,
-    )
+    rejected = rejected_residuals(cells)
+    origin = f"Fitted from {measured.file} (sha256 {measured.sha256}): {len(cells)} cells, "
+    origin += f"{measured.reads} reads."
     report = FitReport(
         file=measured.file,
         sha256=measured.sha256,
@@ -90,18 +82,22 @@ def fit_device(measured: Measurement, name: str) -> DeviceFit:
         reads=measured.reads,
         levels=levels,
         spacing=window.goodness,
-        programming=LawFit(
-            law="absolute and relative" if spread.holds else "points", goodness=spread.goodness
-        ),
-        programming_normal=_normal_programming(cells, levels),
-        fluctuation=LawFit(law=amplitude.law.value, goodness=amplitude.goodness)
-        if amplitude
-        else None,
+        programming=LawFit(law=spread.law, goodness=spread.goodness),
+        programming_normal=normal_programming(cells, levels),
+        fluctuation=amplitude and LawFit(law=amplitude.law.value, goodness=amplitude.goodness),
         states=states,
         drift=drift,
-        residuals_rejected=_rejected_residuals(cells),
-        notes=tuple(_notes(cells, levels, window, states, drift)),
-        device=device,
+        residuals_rejected=rejected,
+        notes=tuple(_notes(cells, levels, window, states, drift, rejected)),
+        device=Device(
+            name=name,
+            conductance_min_S=_short(window.low_S),
+            conductance_max_S=_short(window.high_S),
+            fluctuation=_fluctuation(levels, window, amplitude, states, origin),
+            programming=_programming(levels, window, spread, origin),
+            drift=_drift(drift, origin),
+            source=origin,
+        ),
     )
     return DeviceFit(report, tuple(cells))
 
@@ -117,52 +113,10 @@ def _fit_with_drift(measured: Measurement, start_s: float) -> tuple[list[CellFit
     if np.median(spans) < MIN_SPAN:
         return fit_cells(measured.cells, start_s, drift=False), None
     cells = fit_cells(measured.cells, start_s, drift=True)
-    drift = _pooled_drift(cells, start_s)
+    drift = pooled_drift(cells, start_s)
     if not drift.significant:
         cells = fit_cells(measured.cells, start_s, drift=False)
     return cells, drift
-
-
-def _pooled_drift(cells: Sequence[CellFit], start_s: float) -> DriftFit:
-    """Mean and spread of the exponent (random effects; DerSimonian and Laird 1986)."""
-    usable = [cell for cell in cells if 0 < cell.exponent_error < 1 and cell.centre_S > 0]
-    if len(usable) < 2:
-        usable = list(cells)
-    nu = np.array([cell.exponent for cell in usable])
-    square = np.array([max(cell.exponent_error, 1e-12) for cell in usable]) ** 2
-    weight = 1 / square
-    fixed = (weight * nu).sum() / weight.sum()
-    excess = (weight * (nu - fixed) ** 2).sum() - (nu.size - 1)
-    between = max(0.0, excess / (weight.sum() - (weight**2).sum() / weight.sum()))
-    weight = 1 / (square + between)
-    mean = float((weight * nu).sum() / weight.sum())
-    mean_error = float(1 / np.sqrt(weight.sum()))
-    between_error = float(np.sqrt(2 / (weight**2).sum()))
-    sigma = float(np.sqrt(between))
-    return DriftFit(
-        cells=nu.size,
-        start_s=start_s,
-        nu_mean=mean,
-        nu_mean_error=mean_error,
-        nu_sigma=sigma,
-        # d sigma = d(sigma^2) / (2 sigma), but no more than sqrt(d(sigma^2)) near zero
-        nu_sigma_error=min(between_error / (2 * sigma), between_error**0.5)
-        if sigma > 0
-        else between_error**0.5,
-        significant=mean > SIGNIFICANT * mean_error,
-        r2=_explained(usable),
-    )
-
-
-def _explained(cells: Sequence[CellFit]) -> float:
-    """R^2 of drift over all reads, each in standard deviations of its cell's noise."""
-    left = whole = 0.0
-    for cell in cells:
-        shift = cell.amplitude_S * (2 * cell.high - 1)
-        value = (cell.reads.conductance_S - shift) / cell.noise_S
-        left += float((cell.residual**2).sum())
-        whole += float(((value - value.mean()) ** 2).sum())
-    return max(0.0, 1 - left / whole) if whole else 0.0
 
 
 def _level(level: int, cells: Sequence[CellFit]) -> LevelFit:
@@ -298,35 +252,13 @@ def _drift(fit: DriftFit | None, origin: str) -> Drift | None:
     )
 
 
-def _normal_programming(cells: Sequence[CellFit], levels: Sequence[LevelFit]) -> float:
-    """Kolmogorov-Smirnov: cells about their level's mean, in its standard deviations.
-
-    Mean and deviation come from the same cells, so the chance is an upper bound.
-    """
-    from scipy.stats import kstest  # noqa: PLC0415 - only fitting needs scipy
-
-    parts = []
-    for level in levels:
-        centre = np.array([cell.centre_S for cell in cells if cell.reads.level == level.level])
-        deviation = centre.std(ddof=1)
-        if deviation > 0:
-            parts.append((centre - centre.mean()) / deviation)
-    return float(kstest(np.concatenate(parts), "norm").pvalue) if parts else 1.0
-
-
-def _rejected_residuals(cells: Sequence[CellFit]) -> float:
-    """Share of cells whose residuals are not normal (Kolmogorov-Smirnov, p < 0.01)."""
-    from scipy.stats import kstest  # noqa: PLC0415 - only fitting needs scipy
-
-    return float(np.mean([kstest(cell.residual, "norm").pvalue < 0.01 for cell in cells]))
-
-
 def _notes(
     cells: Sequence[CellFit],
     levels: Sequence[LevelFit],
     window: _Window,
     states: StateFit | None,
     drift: DriftFit | None,
+    rejected: float,
 ) -> list[str]:
     """What the device file cannot say, or what the reads do not tell."""
     notes = []
@@ -347,6 +279,13 @@ def _notes(
                 f"dwell times are near the length of the measurement ({length:.3g} s): cells "
                 "that never switched count as programming error, dwell times are too short"
             )
+    if states and states.runs and not holds(states.runs):
+        notes.append("runs in a state are not those of one chain: cells differ, or have more traps")
+    if rejected > MANY_REJECTED:
+        notes.append(
+            f"what is left of {100 * rejected:.0f} % of cells is not normal: more than one trap, "
+            "or noise of another kind"
+        )
     if drift is None:
         notes.append("times span less than a factor of two: drift was not looked for")
     elif drift.nu_mean < -SIGNIFICANT * drift.nu_mean_error:

@@ -36,6 +36,11 @@ class SpreadFit:
         """Whether the law is not rejected."""
         return holds(self.goodness)
 
+    @property
+    def law(self) -> str:
+        """What the device file gets."""
+        return "absolute and relative" if self.holds else "points"
+
 
 def goodness(chi2: float, degrees: int) -> Goodness:
     """The test of a chi-square."""

@@ -77,7 +77,7 @@ def fitted(name: str, seed: int) -> DeviceFit:
     )
 
 
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 every_truth = pytest.mark.parametrize("name", TRUTHS)
 every_seed = pytest.mark.parametrize("seed", SEEDS)
 
@@ -211,7 +211,7 @@ def test_stated_errors_are_as_large_as_the_deviations_from_the_truth() -> None:
         for score in scores(fitted(name, seed).report, name)
     ]
     size = float(np.sqrt(np.mean(np.square(found))))
-    assert len(found) == 99
+    assert len(found) == 66
     assert 0.8 < size < 1.35, f"root mean square of {len(found)} scores: {size:.2f}"
     assert np.mean(np.abs(found) < 2) > 0.85
 
@@ -280,6 +280,27 @@ def test_noise_alone_is_hardly_ever_taken_for_two_states() -> None:
     times = 1.0 + np.arange(100)
     cells = [CellReads(str(c), 0, times, 1e-5 + 1e-6 * random.normal(size=100)) for c in range(400)]
     assert sum(cell.fluctuates for cell in fit_cells(cells, 1.0, drift=True)) <= 2
+
+
+def test_a_second_trap_is_noted_for_it_cannot_be_fitted() -> None:
+    def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
+        times = 100 + np.arange(200.0)
+        states = jumping(random, times, 5, 5) + jumping(random, times, 9, 9)
+        return times, (5 + 15 * level) * 1e-6 + 1e-6 * states + 0.1e-6 * random.normal(size=200)
+
+    report = fit_device(measured(cells_of(make, 10)), "x").report
+    assert report.residuals_rejected > 0.9
+    assert any("more than one trap" in note for note in report.notes)
+
+
+def test_dwell_times_near_the_length_of_the_measurement_are_noted() -> None:
+    def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
+        times = 100 + np.arange(60.0)
+        states = jumping(random, times, 40, 40)
+        return times, (5 + 15 * level) * 1e-6 + 1e-6 * states + 0.1e-6 * random.normal(size=60)
+
+    report = fit_device(measured(cells_of(make, 20)), "x").report
+    assert any("near the length of the measurement (59 s)" in note for note in report.notes)
 
 
 def test_cells_may_have_different_numbers_of_reads() -> None:
