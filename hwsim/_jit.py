@@ -24,6 +24,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -100,6 +101,16 @@ def _greater(builder: Any, left: Any, right: Any) -> Any:
     return builder.select(builder.icmp_signed(">", left, right), left, right)
 
 
+def _high_half(builder: Any, left: Any, right: Any) -> Any:
+    wide = ir.IntType(32)
+    product = builder.mul(builder.sext(left, wide), builder.sext(right, wide))
+    return builder.trunc(builder.ashr(product, ir.Constant(wide, 16)), left.type)
+
+
+def _python_high_half(left: Any, right: Any) -> Any:
+    return type(left)(int(left) * int(right) >> 16)
+
+
 def _python_shift_left(left: Any, right: Any) -> Any:
     return type(left)(int(left) << int(right))
 
@@ -125,6 +136,8 @@ typed_sub = _typed_binary("left - right", lambda b, x, y: b.sub(x, y), _python_s
 typed_mul = _typed_binary("left * right", lambda b, x, y: b.mul(x, y), _python_multiply)
 typed_shl = _typed_binary("left << right", lambda b, x, y: b.shl(x, y), _python_shift_left)
 typed_shr = _typed_binary("left >> right", lambda b, x, y: b.ashr(x, y), _python_shift_right)
+#: left * right / 2^16, rounded down; the product must fit 32 bits.
+typed_mul_high = _typed_binary("left * right >> 16", _high_half, _python_high_half)
 typed_min = _typed_binary("min(left, right), signed", _lesser, min)
 typed_max = _typed_binary("max(left, right), signed", _greater, max)
 

@@ -35,13 +35,16 @@ class ArrayColumns:
         """The columns of `outputs` (positions among the matrix' outputs) in one copy.
 
         Raises:
-            MappingError: the matrix draws its fluctuation with the engine `exact`.
+            MappingError: the matrix draws its fluctuation with the engine `exact`, or its lines
+                have resistance.
         """
         held = matrix.programmed(block, copy)
         if isinstance(held.noise, Telegraph):
             raise MappingError("engine: expected 'moments' for single arrays, found 'exact'")
         slices = range(matrix.geometry.slices.count)
         lanes = np.array([s * matrix.outputs + n for s in slices for n in outputs], np.int64)
+        if held.lines is not None:
+            raise MappingError("tile.wires: expected none for single arrays, found some")
         self.bank = _bank_of(held.bank, lanes)
         self.noise = None if held.noise is None else _noise_of(held.noise, lanes)
         self.subtract = converts_differences(matrix.geometry)

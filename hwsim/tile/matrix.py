@@ -40,7 +40,9 @@ from hwsim.tile.encoding import (
     slice_weights,
     weight_offset,
 )
+from hwsim.tile.gated import Ladder, Line, ladder, read_block
 from hwsim.tile.geometry import Geometry, ceil_div
+from hwsim.tile.line_error import LineError, line_error
 from hwsim.tile.noise import ColumnNoise, column_noise
 from hwsim.tile.schedule import phase_cycles
 from hwsim.tile.spec import Engine
@@ -85,6 +87,7 @@ class ProgrammedCopy:
     bank: Bank
     noise: Noise | Telegraph | None
     key: np.uint64
+    lines: Ladder | None = None  # None: without resistance
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ class ProgrammedMatrix:
         self._phase_scales = phase_weights(geometry)
         self._disturbance: Disturbance | None = None
         self._column_noise = ColumnNoise()
+        self._device = device
         if device is not None:
             self._disturbance = Disturbance.of(device, geometry.tile.cell_bits, scenario)
             if self._disturbance.refresh_rate_Hz and engine is Engine.MOMENTS:
@@ -142,6 +146,8 @@ class ProgrammedMatrix:
                     "engine: expected 'exact' for states 'markov' (reads are correlated), "
                     "found 'moments'"
                 )
+            if self._disturbance.refresh_rate_Hz and geometry.tile.wires is not None:
+                raise MappingError("tile.wires: expected none for states 'markov', found some")
             analog = geometry.redundancy // geometry.array_copies
             self._column_noise = column_noise(device, geometry.tile, scenario, analog)
         levels = _block_diagonal([encode(w, geometry) for w in weights])
@@ -209,6 +215,23 @@ class ProgrammedMatrix:
             _kernels.histogram_block(words, bank, difference, block.lane_scales.shape[1], counts)
         return counts
 
+    def line_error(self, codes: NDArray[np.int16]) -> LineError:
+        """How far the column sums of `codes` behind their lines are from the exact ones.
+
+        Raises:
+            MappingError: the lines have no resistance, or the cells no conductance.
+        """
+        if self._device is None or self.geometry.tile.wires is None:
+            raise MappingError("tile.wires: expected resistances and a device, found none")
+        line, bits = Line.of(self._device, self.geometry), self.geometry.tile.dac_bits
+        errors = []
+        for block in self._blocks:
+            words, held = self._pack(codes[:, block.rows]), block.copies[0]
+            assert held.lines is not None
+            rows = block.rows.stop - block.rows.start
+            errors.append(line_error(words, bits, held.bank, held.lines, line, rows))
+        return LineError.joined(errors)
+
     def _read(self, codes: NDArray[np.int16], block: _Block, first: int, values: IntArray) -> None:
         """Add one row block's part of the products to `values`."""
         words = self._pack(codes)
@@ -216,7 +239,13 @@ class ProgrammedMatrix:
         strips, _, _, _, width = block.copies[0].bank.planes.shape
         acc = np.empty((codes.shape[0], strips, converted, width), np.int32)
         for copy in block.copies:
-            if copy.noise is None:
+            if copy.lines is not None:
+                adc = self._adc_words(self._lane_type, copy.lines.fraction_bits)
+                if copy.noise is not None:
+                    adc = self._adc_words(np.int32, _kernels.SAMPLE_BITS)
+                dac_bits, scales = self.geometry.tile.dac_bits, self._phase_scales
+                read_block(words, dac_bits, copy, copy.lines, adc, scales, first, acc)
+            elif copy.noise is None:
                 adc = self._adc_words(self._lane_type, self.fraction_bits)
                 _kernels.ideal_block(words, copy.bank, adc, self._phase_scales, acc)
             else:
@@ -261,7 +290,21 @@ class ProgrammedMatrix:
         if disturbance is not None and (disturbance.fluctuates or self._column_noise.present):
             draw = self._telegraph if self._engine is Engine.EXACT else self._noise
             noise = draw(levels, disturbance, analog)
-        return ProgrammedCopy(self._bank(values), noise, address(*place, 0))
+        return ProgrammedCopy(self._bank(values), noise, address(*place, 0), self._lines(values))
+
+    def _lines(self, values: IntArray) -> Ladder | None:
+        """The lines of the columns of one copy of a block, from its cells' values."""
+        if self.geometry.tile.wires is None or self._device is None:
+            return None
+        line = Line.of(self._device, self.geometry)
+        return ladder(
+            line,
+            values,
+            self.fraction_bits,
+            self.geometry.max_digit,
+            self.converter.shift,
+            self._lane_type,
+        )
 
     def _bank(self, values: IntArray) -> Bank:
         """Bit planes of cell values (C, S, rows, outputs), two's complement if any is negative."""

@@ -74,6 +74,7 @@ class TileSpec(Spec):
     averaging: Averaging = Averaging.ANALOG
     adc: Adc
     noise: ReadNoise | None = None  # None: neither thermal, shot nor converter noise
+    wires: Wires | None = None  # of gated cells (1T1R, hwsim.tile.gated); None: no resistance
     clock_Hz: Annotated[Hertz, Field(gt=0)]
     read_cycles: Annotated[int, Field(ge=1)]  # clock cycles the word lines are driven per phase
     read_voltage_V: Annotated[Volt, Field(gt=0, le=5)]
