@@ -11,7 +11,7 @@ SYSTEM_PACKAGES := g++ make perl iverilog ccache
 # Tests that also run with Numba's compiler off: the kernels as plain Python (coverage, debugging).
 INTERPRETED := tests/hwsim
 
-.PHONY: setup demo test lint rtl-lint types readme clean
+.PHONY: setup demo test lint rtl-lint rtl-proofs rtl-mutations rtl-synth types readme clean
 
 setup: $(STAMP)
 
@@ -40,6 +40,15 @@ lint: setup
 
 rtl-lint: setup
 	$(VENV)/bin/python -m pytest -q tests/test_rtl_style.py tests/hwsim/test_cosim_contract.py
+
+rtl-proofs: setup
+	$(VENV)/bin/python -m hwsim.cosim.proofs --write docs/rtl/proofs.md
+
+rtl-mutations: setup
+	$(VENV)/bin/python -m hwsim.cosim.mutation --write docs/rtl/mutations.md
+
+rtl-synth: setup
+	$(VENV)/bin/python -m hwsim.cosim.synthesis --write
 
 types: setup
 	$(VENV)/bin/mypy

@@ -25,7 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "hwsim.tile": {"hwsim", "hwsim.device", "hwsim.peripherals"},
     "hwsim.chip": {"hwsim", "hwsim.device", "hwsim.peripherals", "hwsim.tile"},
     "hwsim.cost": HARDWARE,
-    "hwsim.cosim": HARDWARE - {"hwsim.cost"},
+    "hwsim.cosim": HARDWARE,
     "mapping": HARDWARE,
     "mapping.execute_rtl": HARDWARE | {"hwsim.cosim", "mapping"},
     "optim": HARDWARE | {"mapping"},
