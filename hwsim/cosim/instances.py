@@ -10,7 +10,7 @@ from hwsim.tile.converter import converts_differences
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.spec import Encoding
 
-COUNT_BITS = 12
+COUNT_BITS = 13
 
 
 @dataclass(frozen=True)
