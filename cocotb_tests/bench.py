@@ -9,11 +9,12 @@ import json
 import logging
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import cocotb
+import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 from cocotb_coverage.coverage import CoverCross, CoverPoint, coverage_db
@@ -29,6 +30,7 @@ __all__ = [
     "Stream",
     "check",
     "cover",
+    "grid",
     "region",
     "regions",
     "require_coverage",
@@ -169,6 +171,11 @@ def cover(name: str, bins: Sequence[Any], labels: Callable[..., Any] | None = No
         pass
 
     return seen
+
+
+def grid(cases: Iterable[str], slow: Collection[str]) -> list[Any]:
+    """Cases as pytest parameters; those in `slow` widen the grid when there is time."""
+    return [pytest.param(case, marks=pytest.mark.slow) if case in slow else case for case in cases]
 
 
 def region(value: int, low: int, high: int) -> str:

@@ -130,5 +130,5 @@ def _key(toplevel: str, parameters: Mapping[str, int], simulator: str) -> str:
     digest = hashlib.sha256(json.dumps(sorted(parameters.items())).encode())
     for path in _sources(toplevel):
         digest.update(path.read_bytes())
-    digest.update(Path(__file__).read_bytes())
+    digest.update(" ".join(_build_args(simulator)).encode())
     return f"{toplevel}-{simulator}-{digest.hexdigest()[:12]}"

@@ -13,6 +13,7 @@ from typing import Any
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, Timer
+
 from cocotb_tests.bench import Bench, PERIOD_ns
 
 CYCLES = int(os.environ.get("SPEED_CYCLES", "20000"))

@@ -17,6 +17,7 @@ from cocotb_tests.bench import (
     Stream,
     check,
     cover,
+    grid,
     region,
     regions,
     require_coverage,
@@ -271,6 +272,7 @@ LARGE = {
         adc={"bits": 12, "columns_per_adc": 32},
     ),
 }
+WIDER = ("analog", "signed", "offset", "straddle", "drain", "wide", "sar-64", "copies-256")
 
 
 def simulate_case(
@@ -299,12 +301,12 @@ def simulate_case(
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize("name", list(SMALL))
+@pytest.mark.parametrize("name", grid(SMALL, WIDER))
 def test_tile_in_icarus(name: str, tmp_path: Path) -> None:
     simulate_case(SMALL[name], "icarus", tmp_path)
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize("name", list(LARGE))
+@pytest.mark.parametrize("name", grid(LARGE, WIDER))
 def test_large_tile_in_verilator(name: str, tmp_path: Path) -> None:
     simulate_case(LARGE[name], "verilator", tmp_path, vectors=8)
