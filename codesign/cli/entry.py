@@ -18,6 +18,7 @@ from codesign.cli.demo import demo
 from codesign.cli.device import device
 from codesign.cli.map import map_verb
 from codesign.cli.report import report
+from codesign.cli.rtl import rtl
 from codesign.cli.simulate import simulate
 from hwsim.errors import HwsimError
 
@@ -38,7 +39,7 @@ def hwsim() -> None:
     """
 
 
-for verb in (demo, map_verb, simulate, cosim, report, arch, device):
+for verb in (demo, map_verb, simulate, cosim, report, rtl, arch, device):
     hwsim.add_command(verb)
 
 

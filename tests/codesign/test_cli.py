@@ -87,6 +87,7 @@ def test_all_verbs_are_there() -> None:
         "device",
         "map",
         "report",
+        "rtl",
         "simulate",
     }
 
