@@ -16,7 +16,7 @@ from hwsim._jit import JIT_DISABLED, kernel
 from hwsim.rng import fold
 from hwsim.tile._kernels import sample_columns, sum_columns
 from hwsim.tile.disturbance import Noise
-from hwsim.tile.matrix import Bank
+from hwsim.tile.planes import Bank
 
 #: Arrays of `Noise`, in the record under their own names.
 NOISE = ("linear", "square", "mean", "variance", "extra", "extra_weights", "extra_lanes", "current")

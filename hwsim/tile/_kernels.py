@@ -9,7 +9,7 @@ sum can leave int16.  Tried and measured on one core (AVX-512, 128 rows, 2-bit c
 64-bit shifts 417; shifts replaced by products and typed operations 529.  Lanes are cut into
 strips, so that planes stay in the first-level cache for a group of vectors.
 
-Array shapes: V vectors, T phases, M input monomials (matrix.digit_planes), W words of rows,
+Array shapes: V vectors, T phases, M input monomials (planes.digit_planes), W words of rows,
 C = 2 for a differential pair else 1, P planes, L lanes in strips of `width`.
 """
 

@@ -14,7 +14,8 @@ from hwsim.rng import extend
 from hwsim.tile import _kernels
 from hwsim.tile.converter import converts_differences
 from hwsim.tile.disturbance import Noise, Telegraph
-from hwsim.tile.matrix import Bank, ProgrammedMatrix, with_products
+from hwsim.tile.matrix import ProgrammedMatrix
+from hwsim.tile.planes import Bank, with_products
 
 SAMPLE_BITS = _kernels.SAMPLE_BITS
 

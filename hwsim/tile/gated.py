@@ -184,7 +184,7 @@ def pulse_planes(words: NDArray[Any], digit_bits: int) -> NDArray[Any]:
     """The rows driven at each unit pulse of a phase: those whose digit is at least its number.
 
     Args:
-        words: (vectors, phases, monomials, words) of `matrix.digit_planes`; the first
+        words: (vectors, phases, monomials, words) of `planes.digit_planes`; the first
             monomials are the digit's bits.
     Returns:
         (vectors, phases, 2^digit_bits - 1, words).

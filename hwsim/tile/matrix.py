@@ -7,16 +7,13 @@
 With an ideal device and a range in which nothing clips or rounds, y is the integer product.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.device.fluctuation import bit_polynomial
 from hwsim.device.spec import Device, Scenario
 from hwsim.errors import MappingError
 from hwsim.rng import address
@@ -28,9 +25,6 @@ from hwsim.tile.disturbance import (
     Noise,
     Telegraph,
     cell_values,
-    duty_digits,
-    level_moments,
-    refresh_digits,
 )
 from hwsim.tile.encoding import (
     Levels,
@@ -40,24 +34,16 @@ from hwsim.tile.encoding import (
     slice_weights,
     weight_offset,
 )
+from hwsim.tile.fresh import moments_of, telegraph_of
 from hwsim.tile.gated import Ladder, Line, ladder, read_block
 from hwsim.tile.geometry import Geometry, ceil_div
 from hwsim.tile.line_error import LineError, line_error
 from hwsim.tile.noise import ColumnNoise, column_noise
-from hwsim.tile.schedule import phase_cycles
+from hwsim.tile.planes import Bank, bank_of, digit_planes, unsigned
 from hwsim.tile.spec import Engine
 
 IntArray = NDArray[np.int64]
 _WORK_BYTES = 1 << 20  # accumulators of one pass: about the second-level cache
-_STRIP = 256  # lanes whose planes stay in the first-level cache for a group of vectors
-
-
-class Bank(NamedTuple):
-    """What the cells of one row block hold, as kernels read it."""
-
-    planes: NDArray[Any]  # (strips, C, P, W, width) unsigned words of rows
-    weights: NDArray[Any]  # (digit bits, P) signed weight of each plane for each input bit
-    lanes: IntArray  # (strips, P) lanes in use
 
 
 class AdcWords(NamedTuple):
@@ -288,9 +274,11 @@ class ProgrammedMatrix:
             values = cell_values(levels, disturbance, place, analog)
         noise: Noise | Telegraph | None = None
         if disturbance is not None and (disturbance.fluctuates or self._column_noise.present):
-            draw = self._telegraph if self._engine is Engine.EXACT else self._noise
-            noise = draw(levels, disturbance, analog)
-        return ProgrammedCopy(self._bank(values), noise, address(*place, 0), self._lines(values))
+            draw = telegraph_of if self._engine is Engine.EXACT else moments_of
+            column, lane, bits = self._column_noise, self._lane_type, self.fraction_bits
+            noise = draw(levels, disturbance, column, self.geometry, lane, bits)
+        bank = bank_of(values, self._lane_type, self.geometry.tile.dac_bits)
+        return ProgrammedCopy(bank, noise, address(*place, 0), self._lines(values))
 
     def _lines(self, values: IntArray) -> Ladder | None:
         """The lines of the columns of one copy of a block, from its cells' values."""
@@ -306,82 +294,11 @@ class ProgrammedMatrix:
             self._lane_type,
         )
 
-    def _bank(self, values: IntArray) -> Bank:
-        """Bit planes of cell values (C, S, rows, outputs), two's complement if any is negative."""
-        negative = bool((values < 0).any())
-        bits = max(int(values.max(initial=0)), -int(values.min(initial=0)) - 1, 1).bit_length()
-        bits += negative
-        planes = pack_rows([values >> p & 1 for p in range(bits)], self._lane_type)
-        weights = np.array([1 << p for p in range(bits)], np.int64)
-        if negative:
-            weights[-1] = -weights[-1]
-        digit_bits = 1 << np.arange(self.geometry.tile.dac_bits)
-        return Bank(
-            planes,
-            (digit_bits[:, None] * weights).astype(self._lane_type),
-            _last_used((planes != 0).any(axis=(1, 3))),
-        )
-
-    def _noise(self, levels: Levels, disturbance: Disturbance, copies: int) -> Noise:
-        moments = level_moments(disturbance, copies)
-        linear, square = input_monomials(self.geometry.tile.dac_bits)
-        extra = self._monomial_planes(levels, moments.monomials)
-        used = extra.shape[2]
-        return Noise(
-            linear=linear,
-            square=square,
-            mean=moments.mean,
-            variance=moments.variance,
-            extra=extra,
-            extra_weights=np.ones(used, self._lane_type),
-            extra_lanes=np.array([extra.shape[-1]], np.int64),
-            unit=np.float32(2.0**-self.fraction_bits),
-            **self._gaussian(),
-        )
-
-    def _telegraph(self, levels: Levels, disturbance: Disturbance, copies: int) -> Telegraph:
-        tile = self.geometry.tile
-        amplitude = bit_polynomial(disturbance.fresh_amplitude / copies)
-        monomials, coefficients = amplitude.terms(tile.cell_bits)
-        linear, _ = input_monomials(tile.dac_bits)
-        masks = self._monomial_planes(levels, monomials)
-        read_s = phase_cycles(self.geometry) / tile.clock_Hz
-        digits, used = refresh_digits(-math.expm1(-read_s * disturbance.refresh_rate_Hz))
-        return Telegraph(
-            linear=linear[: tile.dac_bits],
-            constant=np.float32(amplitude.constant),
-            coefficients=np.array(coefficients, np.float32),
-            masks=masks,
-            copies=np.int64(copies * disturbance.traps),
-            duty=duty_digits(disturbance.duty),
-            unit=np.float32(2.0**-self.fraction_bits),
-            ones=np.ones(1, self._lane_type),
-            lanes=np.array([masks.shape[-1]], np.int64),
-            refresh=digits,
-            refresh_digits=used,
-            **self._gaussian(),
-        )
-
     def _noisy_kernel(self, noise: Noise | Telegraph) -> Any:
         if isinstance(noise, Noise):
             return _kernels.moments_block
         chained = bool(self._disturbance and self._disturbance.refresh_rate_Hz)
         return _telegraph_kernels.markov_block if chained else _telegraph_kernels.exact_block
-
-    def _gaussian(self) -> dict[str, Any]:
-        """The fields of column noise that both engines share."""
-        noise = self._column_noise
-        current = np.array([noise.per_pulse, noise.per_level], np.float32)
-        return {"current": current, "floor": np.float32(noise.floor)}
-
-    def _monomial_planes(
-        self, levels: Levels, monomials: Sequence[tuple[int, ...]]
-    ) -> NDArray[Any]:
-        """(strips, C, monomials, W, width) planes of products of the levels' bits."""
-        wide = levels.astype(np.int64)
-        products = [np.logical_and.reduce([wide >> v & 1 for v in bits]) for bits in monomials]
-        planes = pack_rows(products or [np.zeros_like(wide)], self._lane_type)
-        return np.ascontiguousarray(planes[:, :, : len(products)])
 
     def _pack(self, codes: NDArray[np.int16]) -> NDArray[Any]:
         """(vectors, phases, monomials, words) bit planes of the input digits."""
@@ -389,7 +306,7 @@ class ProgrammedMatrix:
         width = ceil_div(codes.shape[1], 8 * word_bytes) * word_bytes
         plane_bytes = np.empty((codes.shape[0], 8, width), np.uint8)
         _kernels.pack_bits(codes, plane_bytes)
-        planes = plane_bytes.view(_unsigned(self._lane_type))
+        planes = plane_bytes.view(unsigned(self._lane_type))
         return digit_planes(planes, self.geometry)
 
     def row_pulses(self, codes: NDArray[np.int16]) -> IntArray:
@@ -432,10 +349,6 @@ class ProgrammedMatrix:
         return int(np.clip(_WORK_BYTES // (4 * block.lane_scales.size), _kernels.GROUP, 1024))
 
 
-def _unsigned(lane_type: Any) -> Any:
-    return np.uint16 if lane_type is np.int16 else np.uint32
-
-
 def _block_diagonal(groups: list[Levels]) -> Levels:
     """Levels (C, S, groups * rows, groups * outputs) with zeros off the diagonal."""
     if len(groups) == 1:
@@ -445,71 +358,3 @@ def _block_diagonal(groups: list[Levels]) -> Levels:
     for g, levels in enumerate(groups):
         packed[:, :, g * rows : (g + 1) * rows, g * outputs : (g + 1) * outputs] = levels
     return packed
-
-
-def pack_rows(planes: Sequence[NDArray[Any]], lane_type: Any) -> NDArray[Any]:
-    """Bit planes as words of rows in strips of lanes.
-
-    Args:
-        planes: P arrays (C, S, rows, outputs) of zeros and ones; lane = slice * outputs + output.
-    Returns:
-        (strips, C, P, W, width) unsigned words; lanes beyond the last are zero.
-    """
-    pair, _, rows, _ = planes[0].shape
-    word = np.dtype(_unsigned(lane_type))
-    lanes_last = [p.astype(np.uint8).transpose(0, 1, 3, 2).reshape(pair, -1, rows) for p in planes]
-    bits = np.stack(lanes_last)  # (P, C, L, rows)
-    # A multiple of four: the random states of a strip's word are then whole 64-bit words.
-    width = min(_STRIP, 4 * ceil_div(bits.shape[2], 4))
-    strips = ceil_div(bits.shape[2], width)
-    packed = np.packbits(bits, axis=3, bitorder="little")
-    missing = (strips * width - packed.shape[2], -packed.shape[3] % word.itemsize)
-    padded = np.pad(packed, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])))
-    words = np.ascontiguousarray(padded).view(word.newbyteorder("<")).astype(word)
-    split = words.reshape(len(planes), pair, strips, width, -1)
-    return np.ascontiguousarray(split.transpose(2, 1, 0, 4, 3))
-
-
-def _last_used(used: Any) -> IntArray:
-    """(strips, P): one more than the last lane in use, from (strips, P, width)."""
-    lanes = used.shape[2] - np.argmax(used[:, :, ::-1], axis=2)
-    return np.where(used.any(axis=2), lanes, 0).astype(np.int64)
-
-
-def digit_planes(planes: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
-    """Input monomials of every phase: its digit's bits, then the products of two bits.
-
-    Args:
-        planes: (vectors, 8, words) bit planes of the codes.
-    Returns:
-        (vectors, phases, monomials, words).
-    """
-    phases = geometry.phases
-    if phases.bits == 1:
-        return with_products(planes[:, : phases.count, None])
-    bits = np.zeros((planes.shape[0], phases.count, phases.bits, planes.shape[2]), planes.dtype)
-    for t, shift in enumerate(phases.shifts):
-        limit = phases.total_bits if phases.signs[t] < 0 else phases.magnitude_bits
-        width = min(phases.bits, limit - shift)
-        bits[:, t, :width] = planes[:, shift : shift + width]
-    return with_products(bits)
-
-
-def with_products(bits: NDArray[Any]) -> NDArray[Any]:
-    """Input monomials (..., monomials, words) of the bits (..., digit bits, words) of a digit."""
-    pairs = combinations(range(bits.shape[-2]), 2)
-    products = [bits[..., u, :] & bits[..., v, :] for u, v in pairs]
-    if not products:
-        return np.ascontiguousarray(bits)
-    return np.concatenate([bits, np.stack(products, axis=-2)], axis=-2)
-
-
-def input_monomials(digit_bits: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights of the monomials of `digit_planes` in a digit, and in its square.
-
-    x = sum_u 2^u b_u;  x^2 = sum_u 4^u b_u + sum_{u<v} 2^(u+v+1) b_u b_v.
-    """
-    pairs = list(combinations(range(digit_bits), 2))
-    linear = [2.0**u for u in range(digit_bits)] + [0.0] * len(pairs)
-    square = [4.0**u for u in range(digit_bits)] + [2.0 ** (u + v + 1) for u, v in pairs]
-    return np.array(linear, np.float32), np.array(square, np.float32)

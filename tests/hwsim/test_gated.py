@@ -12,7 +12,8 @@ from hwsim.tile.columns import ArrayColumns
 from hwsim.tile.converter import Converter, column_bound, converts_differences, full_shift
 from hwsim.tile.gated import pulse_planes
 from hwsim.tile.geometry import Geometry
-from hwsim.tile.matrix import ProgrammedMatrix, with_products
+from hwsim.tile.matrix import ProgrammedMatrix
+from hwsim.tile.planes import with_products
 from hwsim.tile.spec import Averaging, Encoding, Engine, Precision, Subtraction, TileSpec, Wires
 from hwsim.tile.wires import gated_columns
 from tests.reference import tile as twin
