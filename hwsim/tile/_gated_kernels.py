@@ -167,18 +167,25 @@ def pass_strip(
 def _count(pulses, n, planes, weights, lanes, offsets, ladder, sums, squares):
     """Column sums, and the squares of the conductances up to every segment's end."""
     size = pulses.shape[2]
-    four = planes.shape[0] == 2 and ladder.words == 2 and weights[1] == 2 * weights[0]
+    single = planes.shape[0] == 1
+    four = ladder.words == 2 and (single or planes.shape[0] == 2 and weights[1] == 2 * weights[0])
     sums[:] = 0
     squares[:] = 0
     segment = 0
     while segment < offsets.shape[0]:
-        if four and 2 * segment + 8 <= size:
+        if four and single and 2 * segment + 8 <= size:
+            _add_four_bits(pulses, n, segment, planes, weights, offsets, ladder, sums, squares)
+            segment += 4
+        elif four and 2 * segment + 8 <= size:
             _add_four(pulses, n, segment, planes, weights, offsets, ladder, sums, squares)
             segment += 4
         else:
             start = segment * ladder.words
-            for w in range(start, min(start + ladder.words, size)):
-                _add_one(pulses, n, w, planes, weights, lanes, ladder.unit, sums)
+            stop = min(start + ladder.words, size)
+            if stop - start == 2:
+                _add_two(pulses, n, start, planes, weights, lanes, ladder.unit, sums)
+            else:
+                _add_one(pulses, n, start, planes, weights, lanes, ladder.unit, sums)
             _add_squares(sums, offsets, segment, ladder.fall, squares)
             segment += 1
 
@@ -218,10 +225,52 @@ def _add_four(pulses, n, segment, planes, weights, offsets, ladder, sums, square
 
 
 @kernel
+def _add_four_bits(pulses, n, segment, planes, weights, offsets, ladder, sums, squares):
+    """Four segments of two words of one plane."""
+    unit = typed_mul(weights[0], ladder.unit)
+    w = 2 * segment
+    for t in range(sums.shape[0]):
+        a, b, c, d = pulses[t, n, w], pulses[t, n, w + 1], pulses[t, n, w + 2], pulses[t, n, w + 3]
+        e, f = pulses[t, n, w + 4], pulses[t, n, w + 5]
+        g, h = pulses[t, n, w + 6], pulses[t, n, w + 7]
+        o0, o1 = offsets[segment, t], offsets[segment + 1, t]
+        o2, o3 = offsets[segment + 2, t], offsets[segment + 3, t]
+        for i in range(sums.shape[1]):
+            low = typed_add(popcount(a & planes[0, w, i]), popcount(b & planes[0, w + 1, i]))
+            total = typed_add(sums[t, i], typed_mul(unit, low))
+            square = typed_add(squares[t, i], _square(total, o0))
+            low = typed_add(popcount(c & planes[0, w + 2, i]), popcount(d & planes[0, w + 3, i]))
+            total = typed_add(total, typed_mul(unit, low))
+            square = typed_add(square, _square(total, o1))
+            low = typed_add(popcount(e & planes[0, w + 4, i]), popcount(f & planes[0, w + 5, i]))
+            total = typed_add(total, typed_mul(unit, low))
+            square = typed_add(square, _square(total, o2))
+            low = typed_add(popcount(g & planes[0, w + 6, i]), popcount(h & planes[0, w + 7, i]))
+            total = typed_add(total, typed_mul(unit, low))
+            sums[t, i] = total
+            squares[t, i] = typed_add(square, _square(total, o3))
+
+
+@kernel
 def _square(total, offset):
     """The square of a column's conductance; of 30 bits the upper half."""
     flow = typed_add(total, offset)
     return typed_mul_high(flow, flow)
+
+
+@kernel
+def _add_two(pulses, n, w, planes, weights, lanes, unit, sums):
+    """sums[t, i] += levels of the driven cells in words w and w + 1."""
+    for p in range(planes.shape[0]):
+        weight = typed_mul(weights[p], unit)
+        for t in range(pulses.shape[0]):
+            a, b = pulses[t, n, w], pulses[t, n, w + 1]
+            if (a | b) != 0:
+                for i in range(lanes[p]):
+                    low = typed_add(
+                        popcount(a & planes[p, w, i]), popcount(b & planes[p, w + 1, i])
+                    )
+                    sums[t, i] = typed_add(sums[t, i], typed_mul(low, weight))
 
 
 @kernel

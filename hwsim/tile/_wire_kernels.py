@@ -64,6 +64,13 @@ def join_small(first, second, met, kept, response):
 
 
 @kernel
+def pick(blocks, rows, cols, out):
+    """out[k] = blocks[k][rows][:, cols]."""
+    for k in range(blocks.shape[0]):
+        _gather(blocks[k], rows, cols, out[k])
+
+
+@kernel
 def _gather(block, rows, cols, out):
     """out = block[rows][:, cols]."""
     for i in range(rows.shape[0]):
