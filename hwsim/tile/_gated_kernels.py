@@ -168,7 +168,8 @@ def _count(pulses, n, planes, weights, lanes, offsets, ladder, sums, squares):
     """Column sums, and the squares of the conductances up to every segment's end."""
     size = pulses.shape[2]
     single = planes.shape[0] == 1
-    four = ladder.words == 2 and (single or planes.shape[0] == 2 and weights[1] == 2 * weights[0])
+    double = planes.shape[0] == 2 and weights[1] == 2 * weights[0]
+    four = ladder.words == 2 and (single or double)
     sums[:] = 0
     squares[:] = 0
     segment = 0
