@@ -49,6 +49,7 @@ rtl-mutations: setup
 
 rtl-synth: setup
 	$(VENV)/bin/python -m hwsim.cosim.synthesis --write
+	$(VENV)/bin/python -m codesign.rtl_energy --write
 
 types: setup
 	$(VENV)/bin/mypy

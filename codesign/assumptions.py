@@ -2,7 +2,7 @@
 
 from codesign.report.result import Assumption
 from hwsim.chip.spec import Arch
-from hwsim.cost import Technology
+from hwsim.cost import Technology, figures
 from hwsim.device.spec import States
 from mapping.counts import Activity
 from mapping.plan import Plan
@@ -43,6 +43,7 @@ def stated_assumptions(plan: Plan, arch: Arch, technology: Technology) -> tuple[
         Assumption(text=f"Cell {arch.device.name}.", source=arch.device.source),
         *_disturbances(arch),
         Assumption(text=f"Technology {technology.name}. {technology.description}"),
+        *_from_synthesis(technology),
     ]
     bits = {layer.knobs.adc_bits or arch.tile.adc.bits for layer in plan.layers}
     for outside in sorted(b for b in bits if not technology.adc.covers(b)):
@@ -54,6 +55,18 @@ def stated_assumptions(plan: Plan, arch: Arch, technology: Technology) -> tuple[
             )
         )
     return (*about, *_ALWAYS)
+
+
+def _from_synthesis(technology: Technology) -> list[Assumption]:
+    """One sentence per component whose price comes from this project's own RTL."""
+    return [
+        Assumption(
+            text=f"{key.removesuffix('.energy')}: {figure.value:.3g} J {figure.conditions}.",
+            source=figure.source,
+        )
+        for key, figure in figures(technology).items()
+        if key.endswith(".energy") and figure.source.startswith("synthesis of ")
+    ]
 
 
 def activity_assumption(activity: Activity) -> Assumption:
