@@ -215,6 +215,7 @@ def test_states_of_a_chain_have_their_duty_and_correlation(refresh, duty):
         assert measured == pytest.approx(expected, abs=5 / np.sqrt(samples) + 0.03), lag
 
 
+@pytest.mark.compiled
 def test_slow_chains_are_frozen_and_fast_ones_fresh():
     frozen, _ = chain_reads(600, 1e-12)
     assert (frozen == frozen[0]).all()
@@ -224,6 +225,7 @@ def test_slow_chains_are_frozen_and_fast_ones_fresh():
     assert abs((centred[:-1] * centred[1:]).mean() / centred.var()) < 5 / np.sqrt(fresh.size)
 
 
+@pytest.mark.compiled
 def test_chains_do_not_depend_on_where_a_batch_begins():
     stream = np.random.default_rng(13)
     geometry = Geometry(make_tile(), Precision())
