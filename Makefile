@@ -9,7 +9,8 @@ STAMP := $(VENV)/.installed
 SYSTEM_PACKAGES := g++ make perl iverilog ccache
 
 # Tests that also run with Numba's compiler off: the kernels as plain Python (coverage, debugging).
-INTERPRETED := tests/hwsim
+INTERPRETED := $(addprefix tests/hwsim/test_,$(addsuffix .py, \
+	columns disturbances exact fluctuation requantizer rng tile))
 
 .PHONY: setup demo test lint rtl-lint rtl-proofs rtl-mutations rtl-synth types readme clean
 
