@@ -5,8 +5,9 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 
 # Debian packages that tests need (programs, not Python packages): Verilator builds its models
-# with the first three, Icarus is the second simulator, ccache spares repeated builds.
-SYSTEM_PACKAGES := g++ make perl iverilog ccache
+# with the first three, Icarus is the second simulator, ccache spares repeated builds, Chromium
+# renders the report, ngspice solves the wires again.
+SYSTEM_PACKAGES := g++ make perl iverilog ccache chromium ngspice
 
 # Tests that also run with Numba's compiler off: the kernels as plain Python (coverage, debugging).
 INTERPRETED := $(addprefix tests/hwsim/test_,$(addsuffix .py, \
