@@ -77,6 +77,7 @@ def test_share_of_stuck_cells_is_the_rate():
     assert changed == pytest.approx(expected, abs=5 * np.sqrt(0.25 / weights.size))
 
 
+@pytest.mark.compiled
 def test_traps_add_their_variances():
     geometry = Geometry(make_tile(subtraction="analog"), Precision(weight_bits=5, input_bits=4))
     stream = np.random.default_rng(8)
