@@ -108,6 +108,22 @@ def test_tile_equals_its_slow_twin_whatever_the_range(case, bits, shift):
         assert found[v].tolist() == [matrix.copies * e for e in expected]
 
 
+@pytest.mark.parametrize("encoding", list(Encoding))
+@pytest.mark.parametrize("subtraction", list(Subtraction))
+@pytest.mark.parametrize("bits", [3, 5])
+def test_codes_that_clip_at_either_end_equal_the_slow_twin(encoding, subtraction, bits):
+    """Full-size weights and codes: drawn examples rarely reach the ends of a signed range."""
+    stream = np.random.default_rng(12)
+    geometry = Geometry(make_tile(encoding=encoding, subtraction=subtraction), Precision())
+    weights = stream.integers(-127, 128, (32, 3))
+    codes = stream.integers(0, 256, (2, 32)).astype(np.int16)
+    converter = Converter(bits, 0, converts_differences(geometry))
+    found = ProgrammedMatrix(weights[None], geometry, converter).multiply(codes).values
+    expected = [twin.multiply(weights, code, geometry, converter) for code in codes]
+    assert found.tolist() == expected
+    assert not np.array_equal(found, codes.astype(np.int64) @ weights)
+
+
 @given(products())
 def test_row_pulses_and_levels_are_those_of_the_digits(case):
     geometry, weights, codes = case
