@@ -8,6 +8,7 @@ from codesign.report.result import (
     AccuracyResult,
     AreaResult,
     Assumption,
+    ChipResult,
     CosimResult,
     EnergyResult,
     FigureResult,
@@ -91,7 +92,11 @@ def assemble(
         macs=plan.macs,
         utilization=plan.utilization,
         tops_per_W=OPERATIONS_PER_MAC * plan.macs / total / 1e12 if total else 0.0,
-        layers=_layers(plan, arch, joules, ops or {}),
+        layers=_layers(plan, arch, joules, counts, ops or {}),
+        chip=ChipResult(
+            tiles_per_cluster=arch.chip.tiles_per_cluster,
+            clusters_per_router=arch.chip.clusters_per_router,
+        ),
         assumptions=(*assumptions, *stated_assumptions(plan, arch, technology)),
         figures=_figures(technology),
         provenance=provenance or Provenance(),
@@ -129,19 +134,25 @@ def _area(plan: Plan, arch: Arch, technology: Technology) -> AreaResult:
 
 
 def _layers(
-    plan: Plan, arch: Arch, joules: Mapping[str, Joules], ops: Mapping[str, str]
+    plan: Plan,
+    arch: Arch,
+    joules: Mapping[str, Joules],
+    counts: Mapping[str, EventCounts],
+    ops: Mapping[str, str],
 ) -> tuple[LayerResult, ...]:
     planned = {layer.name: layer for layer in plan.layers}
     rows = []
     for name, parts in joules.items():
         named = {c.value: value for c, value in parts.items() if value > 0}
         if name in planned:
-            rows.append(_planned(planned[name], arch, total_J(parts), named))
+            row = _planned(planned[name], arch, total_J(parts), named)
         else:
             op = ops.get(name, "digital")
-            rows.append(
-                LayerResult(name=name, op=op, energy_J=total_J(parts), energy_by_component_J=named)
+            row = LayerResult(
+                name=name, op=op, energy_J=total_J(parts), energy_by_component_J=named
             )
+        events = {event: n for event, n in counts[name].as_dict().items() if n > 0}
+        rows.append(row.model_copy(update={"events": events}))
     return tuple(rows)
 
 
@@ -155,6 +166,7 @@ def _planned(layer: LayerPlan, arch: Arch, joules: float, parts: dict[str, float
         mvms_per_inference=layer.mvms_per_inference,
         macs=layer.macs,
         tiles=layer.tiles,
+        first_tile=layer.first_tile,
         replicas=layer.replicas,
         utilization=layer.utilization,
         read_voltage_V=layer.knobs.read_voltage_V or arch.tile.read_voltage_V,

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from hwsim.spec import Spec
 from hwsim.units import Bit, Hertz, Joule, Ratio, Second, Volt
+from mapping.design import Design
 
 PerSecond = Annotated[float, Field(gt=0, json_schema_extra={"unit": "per_s"})]
 TeraPerWatt = Annotated[float, Field(ge=0, json_schema_extra={"unit": "per_W"})]
@@ -63,6 +64,7 @@ class LayerResult(Spec):
     mvms_per_inference: Count = 0
     macs: Count = 0
     tiles: Count = 0
+    first_tile: Count | None = None  # it lies on first_tile .. first_tile + tiles - 1
     replicas: Count = 0
     utilization: Ratio | None = None
     read_voltage_V: Volt | None = None
@@ -72,6 +74,23 @@ class LayerResult(Spec):
     time_s: Second = 0.0
     energy_J: Joule
     energy_by_component_J: dict[str, Joule]
+
+
+class ChipResult(Spec):
+    """Where tiles lie: numbered through clusters, which hang on the routers of a mesh."""
+
+    tiles_per_cluster: Annotated[int, Field(ge=1)]
+    clusters_per_router: Annotated[int, Field(ge=1)] = 1
+
+
+class FrontPoint(Spec):
+    """One design that was evaluated: what it costs and how often it is right."""
+
+    label: str
+    energy_J: Joule
+    accuracy: Annotated[Ratio, Field(ge=0, le=1)]
+    ci95: tuple[Annotated[Ratio, Field(ge=0, le=1)], Annotated[Ratio, Field(ge=0, le=1)]]
+    chosen: bool = False  # the design that the rest of the result describes
 
 
 class Assumption(Spec):
@@ -89,6 +108,19 @@ class FigureResult(Spec):
     unit: str
     source: str
     note: str = ""  # node, conditions, uncertainty
+
+
+class SensitivityRow(Spec):
+    """One figure between the ends of its stated uncertainty, every other one as given."""
+
+    key: str  # of a figure
+    low: Amount  # of the unit below
+    high: Amount
+    unit: str
+    energy_low_J: Amount  # of one inference, the figure at `low`
+    energy_high_J: Amount
+    area_low_m2: Amount
+    area_high_m2: Amount
 
 
 class CosimLayer(Spec):
@@ -166,8 +198,13 @@ class Result(Spec):
     utilization: Ratio
     tops_per_W: TeraPerWatt  # two operations per MAC
     layers: tuple[LayerResult, ...]
+    chip: ChipResult | None = None
+    design: Design | None = None  # knobs that differ from the tile's own
+    front: tuple[FrontPoint, ...] = ()
     cosim: CosimResult | None = None
     benches: tuple[BenchResult, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     figures: tuple[FigureResult, ...] = ()
+    # Widest change of energy first, then of area; figures that change neither are left out.
+    sensitivity: tuple[SensitivityRow, ...] = ()
     provenance: Provenance = Provenance()
