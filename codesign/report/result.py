@@ -74,6 +74,7 @@ class LayerResult(Spec):
     time_s: Second = 0.0
     energy_J: Joule
     energy_by_component_J: dict[str, Joule]
+    events: dict[str, Amount] = Field(default_factory=dict)  # of one inference, those that occur
 
 
 class ChipResult(Spec):
