@@ -70,8 +70,13 @@ class LayerResult(Spec):
     read_voltage_V: Volt | None = None
     redundancy: Count | None = None
     adc_bits: Bit | None = None
-    cycles: Count = 0
+    cycles: Count = 0  # of its tiles alone
     time_s: Second = 0.0
+    start_s: Second | None = None  # its first input is in the buffer
+    end_s: Second | None = None  # its last result is in the buffer that reads it
+    busy_s: Second | None = None  # its tiles, or its digital units, work
+    stalls_s: dict[str, Second] = Field(default_factory=dict)  # with busy_s: end_s - start_s
+    buffer_bytes: Count | None = None  # most of its results that wait at once to be read
     energy_J: Joule
     energy_by_component_J: dict[str, Joule]
     events: dict[str, Amount] = Field(default_factory=dict)  # of one inference, those that occur
@@ -189,9 +194,11 @@ class Result(Spec):
     energy_J: EnergyResult
     area_m2: AreaResult
     latency_s: Second
+    sequential_latency_s: Second | None = None  # were each layer to wait for the one before
     throughput_per_s: PerSecond
+    bottleneck: str = ""  # the resource that sets the throughput
     clock_Hz: Hertz
-    cycles: Count  # of one inference, layer after layer
+    cycles: Count  # of one inference: latency_s * clock_Hz
     tiles: Count
     clusters: Count
     weights: Count
