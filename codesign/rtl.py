@@ -16,7 +16,8 @@ from hwsim.cosim.synthesis import synthesize_all
 from hwsim.errors import MappingError
 from hwsim.spec import unknown
 from hwsim.tile.geometry import Geometry
-from mapping.design import check_design, load_design, tile_with
+from hwsim.tile.knobs import tile_with
+from mapping.design import check_design, load_design
 
 
 def tile_geometry(

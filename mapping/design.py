@@ -9,7 +9,6 @@ A layer keeps the default's value of every knob that it does not name.
 
 import difflib
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,17 +79,3 @@ def check_design(design: Design, layers: Iterable[str], tile: TileSpec, where: s
             raise MappingError(
                 f"{where}: {key}.read_voltage_V: expected one of {listed}, found {volt}"
             )
-
-
-@lru_cache(maxsize=1024)
-def tile_with(tile: TileSpec, knobs: Knobs) -> TileSpec:
-    """The tile as the knobs set it (redundancy is a matter of the layer, not of the tile).
-
-    The voltage is taken as it is: `check_design` compares it with what the drivers can make.
-    """
-    changes: dict[str, Any] = {}
-    if knobs.adc_bits is not None:
-        changes["adc"] = tile.adc.replace(bits=knobs.adc_bits)
-    if knobs.read_voltage_V is not None:
-        changes["read_voltage_V"] = knobs.read_voltage_V
-    return tile.replace(**changes) if changes else tile

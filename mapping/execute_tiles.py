@@ -18,6 +18,7 @@ from hwsim.tile.converter import (
     full_shift,
 )
 from hwsim.tile.geometry import Geometry
+from hwsim.tile.knobs import device_with
 from hwsim.tile.matrix import Products, ProgrammedMatrix
 from hwsim.tile.spec import Engine
 from mapping.execute import IdealBackend, LayerKernel, run
@@ -54,7 +55,6 @@ class TileBackend:
             seed, device_sample: address of all draws.
             engine: how fresh fluctuation is drawn.
         """
-        device = None if ideal_device else arch.device
         shifts = shifts or {}
         self._layers: dict[str, TileLayer] = {}
         for index, layer in enumerate(plan.layers):
@@ -63,6 +63,7 @@ class TileBackend:
             geometry = layer.geometry(arch.tile)
             converter = Converter(geometry.tile.adc.bits, shift, converts_differences(geometry))
             weights = layer_weights(network, layer.name)
+            device = None if ideal_device else device_with(arch.device, layer.knobs)
             matrices = tuple(
                 ProgrammedMatrix(
                     part, geometry, converter, device, (*place, pack), engine, arch.scenario

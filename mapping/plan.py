@@ -16,10 +16,11 @@ from hwsim.chip.spec import Arch
 from hwsim.errors import MappingError, SpecError
 from hwsim.spec import Spec, validate
 from hwsim.tile.geometry import Geometry, ceil_div
+from hwsim.tile.knobs import tile_with
 from hwsim.tile.schedule import mvm_interval_cycles, mvm_latency_cycles
 from hwsim.tile.spec import Knobs, Precision, TileSpec
 from hwsim.units import Ratio
-from mapping.design import Design, check_design, tile_with
+from mapping.design import Design, check_design
 from mapping.partition import Block, Partition, partition
 from mapping.place import Demand, balance, check_capacity, default_tiles
 from mapping.shapes import LayerShape

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from hwsim.chip.spec import Arch
 from hwsim.cost.components import Component
 from hwsim.cost.technology import Technology
+from hwsim.device.spec import Device
 from hwsim.events import EventCounts
+from hwsim.tile.knobs import device_with, tile_with
 from hwsim.tile.spec import Knobs, TileSpec
 
 
@@ -14,15 +16,14 @@ def unit_pulse_s(tile: TileSpec) -> float:
     return tile.read_cycles / tile.clock_Hz / ((1 << tile.dac_bits) - 1)
 
 
-def array_energy_J(events: EventCounts, arch: Arch, read_voltage_V: float) -> float:
+def array_energy_J(events: EventCounts, device: Device, tile: TileSpec) -> float:
     """Energy of the cells: V^2 * t_pulse * sum of G over all cells and unit pulses.
 
     G = G_min + level * (G_max - G_min) / max_level; a fluctuation with mean zero adds nothing.
     """
-    device, tile = arch.device, arch.tile
     step_S = (device.conductance_max_S - device.conductance_min_S) / ((1 << tile.cell_bits) - 1)
     siemens = device.conductance_min_S * events.cell_pulses + step_S * events.level_pulses
-    return read_voltage_V**2 * unit_pulse_s(tile) * siemens
+    return tile.read_voltage_V**2 * unit_pulse_s(tile) * siemens
 
 
 def energy(
@@ -34,11 +35,11 @@ def energy(
     as one long pulse, that is an upper bound.
     """
     knobs = knobs or Knobs()
-    voltage_V = knobs.read_voltage_V or arch.tile.read_voltage_V
-    pulse_J = technology.driver.pulse_J(arch.tile.cols, voltage_V)
-    conversion_J = technology.adc.conversion_J(knobs.adc_bits or arch.tile.adc.bits)
+    tile, device = tile_with(arch.tile, knobs), device_with(arch.device, knobs)
+    pulse_J = technology.driver.pulse_J(tile.cols, tile.read_voltage_V)
+    conversion_J = technology.adc.conversion_J(tile.adc.bits)
     by_component = {
-        Component.ARRAY: array_energy_J(events, arch, voltage_V),
+        Component.ARRAY: array_energy_J(events, device, tile),
         Component.DRIVER: events.row_pulses * pulse_J * (1 - technology.driver.static_share.value),
         Component.ADC: events.conversions * conversion_J * (1 - technology.adc.static_share.value),
     }

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from hwsim.peripherals.spec import Adc
 from hwsim.spec import Spec
-from hwsim.units import Ampere, Bit, Hertz, Ohm, Volt
+from hwsim.units import Ampere, Bit, Hertz, Ohm, Ratio, Volt
 
 
 class Encoding(Enum):
@@ -105,6 +105,8 @@ class Knobs(Spec):
     read_voltage_V: Annotated[Volt, Field(gt=0, le=5)] | None = None
     redundancy: Annotated[int, Field(ge=1, le=8)] = 1
     adc_bits: Annotated[Bit, Field(ge=1, le=16)] | None = None
+    conductance_scale: Annotated[Ratio, Field(gt=0, le=1)] = 1.0  # part of the window in use
+    dac_bits: Annotated[Bit, Field(ge=1, le=4)] | None = None  # of a digit; unit pulses as before
 
 
 class Precision(Spec):

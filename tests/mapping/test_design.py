@@ -5,8 +5,9 @@ import yaml
 
 from hwsim.errors import MappingError, SpecError
 from hwsim.peripherals.spec import Adc
+from hwsim.tile.knobs import tile_with
 from hwsim.tile.spec import Encoding, Knobs, TileSpec
-from mapping.design import Design, check_design, load_design, tile_with
+from mapping.design import Design, check_design, load_design
 
 TILE = TileSpec(
     rows=8,
