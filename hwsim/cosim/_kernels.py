@@ -14,20 +14,25 @@ from numba.np.numpy_support import carray
 
 from hwsim._jit import JIT_DISABLED, kernel
 from hwsim.rng import fold
+from hwsim.tile._converter_kernels import distort
 from hwsim.tile._kernels import sample_columns, sum_columns
+from hwsim.tile.converter_errors import ConverterErrors
 from hwsim.tile.disturbance import Noise
 from hwsim.tile.planes import Bank
 
 #: Arrays of `Noise`, in the record under their own names.
 NOISE = ("linear", "square", "mean", "variance", "extra", "extra_weights", "extra_lanes", "current")
-_ADDRESSES = ("planes", "weights", "lanes", "strip", "number", *NOISE)
+#: Numbers of `ConverterErrors`, likewise.
+BENDS = ("low", "per_range", "bow", "cubic")
+_ADDRESSES = ("planes", "weights", "lanes", "strip", "number", "offset", "gain", *NOISE)
 _COUNTS = (
     *("pairs", "cell_planes", "words", "columns", "digit_bits", "monomials", "stride"),
-    *("converted", "subtract", "shift", "width", "strips", "extras"),
+    *("converted", "subtract", "shift", "width", "strips", "extras", "distorted"),
 )
 RECORD = np.dtype(
     [(name, np.int64) for name in (*_ADDRESSES, *_COUNTS)]
-    + [("key", np.uint64), ("unit", np.float32), ("floor", np.float32)]
+    + [("key", np.uint64)]
+    + [(name, np.float32) for name in ("unit", "floor", *BENDS)]
 )
 
 if not JIT_DISABLED:
@@ -87,6 +92,19 @@ def _noise(held, word, lane):
 
 
 @kernel
+def _errors(held):
+    shape = (held.distorted, held.converted, held.columns)
+    return ConverterErrors(
+        carray(_pointer(held.offset), shape, np.float32),
+        carray(_pointer(held.gain), shape, np.float32),
+        held.low,
+        held.per_range,
+        held.bow,
+        held.cubic,
+    )
+
+
+@kernel
 def _addresses(held, vector, phase, keys, numbers):
     """As ArrayColumns.addresses; keys (C, n) uint64, numbers (C, n) int64, overwritten."""
     strip = carray(_pointer(held.strip), (held.columns,), np.int64)
@@ -119,6 +137,7 @@ def _sample(record, digits, vector, phase, samples, word, lane):
     words = _digit_words(digits, held, word)
     bank, noise = _bank(held, word, lane), _noise(held, word, lane)
     sample_columns(words, bank, noise, held.subtract != 0, keys, numbers, out)
+    distort(out.reshape((held.converted, 1, held.columns)), 0, _errors(held))
 
 
 def _sum16(record, digits, _vector, _phase, samples):

@@ -91,6 +91,7 @@ def _arrays(
     arrays = dict(zip(("planes", "weights", "lanes"), columns.bank, strict=True))
     arrays["strip"] = lanes // width
     arrays["number"] = columns.addresses(0, 0)[1]
+    arrays["offset"], arrays["gain"] = columns.errors.offset, columns.errors.gain
     if columns.noise is not None:
         arrays |= {name: getattr(columns.noise, name) for name in _kernels.NOISE}
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -112,6 +113,9 @@ def _record(columns: ArrayColumns, arrays: dict[str, NDArray[Any]], inputs: int)
     record["subtract"] = columns.subtract
     record["shift"] = columns.shift
     record["strips"] = int(arrays["strip"].max()) + 1
+    record["distorted"] = len(columns.errors.offset)
+    for name in _kernels.BENDS:
+        record[name] = getattr(columns.errors, name)
     if columns.noise is not None:
         record["extras"] = columns.noise.extra_weights.size
         record["unit"], record["floor"] = columns.noise.unit, columns.noise.floor

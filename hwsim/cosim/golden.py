@@ -1,6 +1,6 @@
 """Golden vectors of one tile: what it is given and what must come out, computed by the model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,9 +130,11 @@ def _disturbances(
     """What each line's sample differs by from the ideal one, phase by phase."""
     geometry = matrix.geometry
     samples = _samples(matrix, codes)
-    if device is None:
+    tile = geometry.tile
+    if device is None and tile.adc.errors is None:
         return np.zeros_like(samples)
-    return samples - _samples(ProgrammedMatrix(weights[None], geometry, converter), codes)
+    perfect = replace(geometry, tile=tile.replace(adc=tile.adc.replace(errors=None)))
+    return samples - _samples(ProgrammedMatrix(weights[None], perfect, converter), codes)
 
 
 def _samples(matrix: ProgrammedMatrix, codes: IntArray) -> IntArray:

@@ -20,6 +20,7 @@ from hwsim._jit import (
     typed_sub,
 )
 from hwsim.rng import fold
+from hwsim.tile._converter_kernels import at_rest, distort
 from hwsim.tile._kernels import GROUP, SAMPLE_BITS, convert, driven, sample_strip
 from hwsim.tile._telegraph_kernels import exact_strip
 
@@ -62,7 +63,7 @@ def wired_moments_block(words, pulses, bank, ladder, noise, adc, phase_scales, k
         for strip in range(strips):
             for v in range(group, min(group + GROUP, words.shape[0])):
                 acc[v, strip] = 0
-                if noise.floor == 0 and not driven(words[v]):
+                if noise.floor == 0 and at_rest(adc.errors) and not driven(words[v]):
                     continue
                 strip_key = fold(fold(key, first + v), strip)
                 sample_strip(words[v], strip, bank, noise, adc.subtract, strip_key, samples)
@@ -71,6 +72,7 @@ def wired_moments_block(words, pulses, bank, ladder, noise, adc, phase_scales, k
                     squares, taken,
                 )  # fmt: skip
                 _take(taken, ladder, samples)
+                distort(samples, strip, adc.errors)
                 for c in range(acc.shape[2]):
                     convert(samples[c], adc, phase_scales, acc[v, strip, c])
 
@@ -88,7 +90,7 @@ def wired_exact_block(words, pulses, bank, ladder, cells, adc, phase_scales, key
         for strip in range(strips):
             for v in range(group, min(group + GROUP, words.shape[0])):
                 acc[v, strip] = 0
-                if not driven(words[v]):
+                if at_rest(adc.errors) and not driven(words[v]):
                     continue
                 strip_key = fold(fold(key, first + v), strip)
                 exact_strip(words[v], strip, bank, cells, adc.subtract, strip_key, samples)
@@ -97,6 +99,7 @@ def wired_exact_block(words, pulses, bank, ladder, cells, adc, phase_scales, key
                     squares, taken,
                 )  # fmt: skip
                 _take(taken, ladder, samples)
+                distort(samples, strip, adc.errors)
                 for c in range(acc.shape[2]):
                     convert(samples[c], adc, phase_scales, acc[v, strip, c])
 

@@ -26,6 +26,7 @@ from hwsim._jit import (
     typed_sub,
 )
 from hwsim.rng import fold, normal_deviates, random_words
+from hwsim.tile._converter_kernels import at_rest, distort
 
 GROUP = 16  # vectors that share one pass over a strip's planes
 SAMPLE_BITS = 8  # a disturbed column sum is sampled in units of 2^-8 level step
@@ -230,10 +231,11 @@ def moments_block(words, bank, noise, adc, phase_scales, key, first, acc):
         for strip in range(strips):
             for v in range(group, min(group + GROUP, words.shape[0])):
                 acc[v, strip] = 0
-                if noise.floor == 0 and not driven(words[v]):
+                if noise.floor == 0 and at_rest(adc.errors) and not driven(words[v]):
                     continue
                 strip_key = fold(fold(key, first + v), strip)
                 sample_strip(words[v], strip, bank, noise, adc.subtract, strip_key, samples)
+                distort(samples, strip, adc.errors)
                 for c in range(acc.shape[2]):
                     convert(samples[c], adc, phase_scales, acc[v, strip, c])
 

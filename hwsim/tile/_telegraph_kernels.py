@@ -8,6 +8,7 @@ import numpy as np
 
 from hwsim._jit import kernel, popcount
 from hwsim.rng import GOLDEN, fold, mix
+from hwsim.tile._converter_kernels import at_rest, distort
 from hwsim.tile._kernels import (
     GROUP,
     SAMPLE_ONE,
@@ -37,10 +38,11 @@ def exact_block(words, bank, cells, adc, phase_scales, key, first, acc):
         for strip in range(strips):
             for v in range(group, min(group + GROUP, words.shape[0])):
                 acc[v, strip] = 0
-                if not driven(words[v]):
+                if at_rest(adc.errors) and not driven(words[v]):
                     continue
                 strip_key = fold(fold(key, first + v), strip)
                 exact_strip(words[v], strip, bank, cells, adc.subtract, strip_key, samples)
+                distort(samples, strip, adc.errors)
                 for c in range(acc.shape[2]):
                     convert(samples[c], adc, phase_scales, acc[v, strip, c])
 
@@ -169,6 +171,7 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
                         fair[t] = chain[0]
                     _add_high(words[v], strip, pair, sign, cells, states, sums, values[c])
             _finish(values, variances, cells, strip_key, samples)
+            distort(samples, strip, adc.errors)
             acc[v, strip] = 0
             for c in range(acc.shape[2]):
                 convert(samples[c], adc, phase_scales, acc[v, strip, c])

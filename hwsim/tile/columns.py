@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hwsim.errors import MappingError
 from hwsim.rng import extend
 from hwsim.tile import _kernels
+from hwsim.tile._converter_kernels import distort
 from hwsim.tile.converter import converts_differences
 from hwsim.tile.disturbance import Noise, Telegraph
 from hwsim.tile.matrix import ProgrammedMatrix
@@ -27,7 +28,8 @@ class ArrayColumns:
     Columns stand in the order (column of the pair if converted apart, slice, output).
 
     Attributes:
-        bank, noise: the array's own cells, as kernels read them (one strip).
+        bank, noise, errors: the array's own cells and converters, as kernels read them (one
+            strip).
         subtract: whether a pair is subtracted before its conversion.
         shift: from exact sums to samples.
     """
@@ -48,6 +50,7 @@ class ArrayColumns:
             raise MappingError("tile.wires: expected none for single arrays, found some")
         self.bank = _bank_of(held.bank, lanes)
         self.noise = None if held.noise is None else _noise_of(held.noise, lanes)
+        self.errors = held.errors.taken(lanes)
         self.subtract = converts_differences(matrix.geometry)
         self.shift = SAMPLE_BITS - matrix.fraction_bits
         self._digit_bits = matrix.geometry.tile.dac_bits
@@ -95,6 +98,7 @@ class ArrayColumns:
         else:
             keys, numbers = self.addresses(vector, phase)
             _kernels.sample_columns(words, self.bank, self.noise, self.subtract, keys, numbers, out)
+        distort(out[:, None], 0, self.errors)
         return out
 
 

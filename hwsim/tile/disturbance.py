@@ -137,6 +137,12 @@ class Disturbance:
             stuck_off=faults.stuck_off if faults else 0.0,
         )
 
+    @staticmethod
+    def none(levels: int) -> "Disturbance":
+        """Cells of `levels` levels that nothing disturbs."""
+        zero = np.zeros(levels)
+        return Disturbance(amplitude=zero, sigma=zero, duty=0.5, frozen=False, lowest=0.0)
+
     @property
     def deviates(self) -> bool:
         """Whether cells deviate for good from their levels."""
@@ -185,7 +191,7 @@ def _deviation(
     free = held < 0
     value = np.where(free, levels, held).astype(np.float64)
     if disturbance.sigma.any():
-        error = disturbance.sigma[levels] * _normals(levels, (*place, _PROGRAMMING))
+        error = disturbance.sigma[levels] * normals(levels, (*place, _PROGRAMMING))
         value += np.where(free, error, 0.0)
     if disturbance.drift_mean > 0 or disturbance.drift_sigma > 0:
         value = np.where(free, _drifted(value, disturbance, place), value)
@@ -216,13 +222,13 @@ def _drifted(
     """(level + G_min) * (t / t0)^-nu per cell, less the dummy column's, which drifts alike."""
     exponent = np.full(value.shape, disturbance.drift_mean)
     if disturbance.drift_sigma > 0:
-        exponent += disturbance.drift_sigma * _normals(value, (*place, _DRIFT))
+        exponent += disturbance.drift_sigma * normals(value, (*place, _DRIFT))
     conductance = (value + disturbance.lowest) * np.exp(-np.maximum(exponent, 0.0))
     aged: NDArray[np.float64] = conductance - disturbance.lowest * math.exp(-disturbance.drift_mean)
     return aged
 
 
-def _normals(like: NDArray[Any], place: tuple[int, ...]) -> NDArray[np.float32]:
+def normals(like: NDArray[Any], place: tuple[int, ...]) -> NDArray[np.float32]:
     """Standard normal deviates in the shape of `like`."""
     normal = np.empty(like.size, np.float32)
     normal_deviates(_words(like.size, place).view(np.int32), normal)

@@ -19,6 +19,7 @@ from hwsim.errors import MappingError
 from hwsim.rng import address
 from hwsim.tile import _kernels, _telegraph_kernels
 from hwsim.tile.converter import Converter, converts_differences
+from hwsim.tile.converter_errors import NO_ERRORS, ConverterErrors, converter_errors
 from hwsim.tile.disturbance import (
     FRACTION_BITS,
     Disturbance,
@@ -54,6 +55,7 @@ class AdcWords(NamedTuple):
     low: Any
     high: Any
     subtract: bool
+    errors: ConverterErrors
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class ProgrammedCopy:
     noise: Noise | Telegraph | None
     key: np.uint64
     lines: Ladder | None = None  # None: without resistance
+    errors: ConverterErrors = NO_ERRORS  # of the converters
 
 
 @dataclass(frozen=True)
@@ -228,14 +231,14 @@ class ProgrammedMatrix:
             if copy.lines is not None:
                 adc = self._adc_words(self._lane_type, copy.lines.fraction_bits)
                 if copy.noise is not None:
-                    adc = self._adc_words(np.int32, _kernels.SAMPLE_BITS)
+                    adc = self._adc_words(np.int32, _kernels.SAMPLE_BITS, copy.errors)
                 dac_bits, scales = self.geometry.tile.dac_bits, self._phase_scales
                 read_block(words, dac_bits, copy, copy.lines, adc, scales, first, acc)
             elif copy.noise is None:
                 adc = self._adc_words(self._lane_type, self.fraction_bits)
                 _kernels.ideal_block(words, copy.bank, adc, self._phase_scales, acc)
             else:
-                adc = self._adc_words(np.int32, _kernels.SAMPLE_BITS)
+                adc = self._adc_words(np.int32, _kernels.SAMPLE_BITS, copy.errors)
                 self._noisy_kernel(copy.noise)(
                     words, copy.bank, copy.noise, adc, self._phase_scales, copy.key, first, acc
                 )
@@ -272,13 +275,27 @@ class ProgrammedMatrix:
         values = levels.astype(np.int64)
         if disturbance is not None and disturbance.deviates:
             values = cell_values(levels, disturbance, place, analog)
-        noise: Noise | Telegraph | None = None
-        if disturbance is not None and (disturbance.fluctuates or self._column_noise.present):
-            draw = telegraph_of if self._engine is Engine.EXACT else moments_of
-            column, lane, bits = self._column_noise, self._lane_type, self.fraction_bits
-            noise = draw(levels, disturbance, column, self.geometry, lane, bits)
         bank = bank_of(values, self._lane_type, self.geometry.tile.dac_bits)
-        return ProgrammedCopy(bank, noise, address(*place, 0), self._lines(values))
+        width = bank.planes.shape[-1]
+        return ProgrammedCopy(
+            bank,
+            self._noise(levels),
+            address(*place, 0),
+            self._lines(values),
+            converter_errors(self.geometry, self.converter, place, levels.shape[3], width),
+        )
+
+    def _noise(self, levels: Levels) -> Noise | Telegraph | None:
+        """What a read of one copy of a block adds to its samples; None: they are exact."""
+        disturbance, column = self._disturbance, self._column_noise
+        lane, bits = self._lane_type, self.fraction_bits
+        if disturbance is not None and (disturbance.fluctuates or column.present):
+            draw = telegraph_of if self._engine is Engine.EXACT else moments_of
+            return draw(levels, disturbance, column, self.geometry, lane, bits)
+        if self.geometry.tile.adc.errors is not None:  # samples, in which nothing is drawn
+            still = Disturbance.none(self.geometry.max_level + 1)
+            return moments_of(levels, still, column, self.geometry, lane, bits)
+        return None
 
     def _lines(self, values: IntArray) -> Ladder | None:
         """The lines of the columns of one copy of a block, from its cells' values."""
@@ -319,7 +336,9 @@ class ProgrammedMatrix:
             _kernels.count_pulses(codes, np.uint16(1 << phases.magnitude_bits), 1, pulses)
         return pulses
 
-    def _adc_words(self, lane: Any, fraction_bits: int) -> AdcWords:
+    def _adc_words(
+        self, lane: Any, fraction_bits: int, errors: ConverterErrors = NO_ERRORS
+    ) -> AdcWords:
         """The converter for sums of type `lane` with `fraction_bits` below a level step."""
         converter = self.converter
         shift = converter.shift + fraction_bits
@@ -330,6 +349,7 @@ class ProgrammedMatrix:
             low=lane(converter.low),
             high=lane(min(converter.high, largest)),
             subtract=converts_differences(self.geometry),
+            errors=errors,
         )
 
     @property

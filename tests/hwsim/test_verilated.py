@@ -24,7 +24,7 @@ from hwsim.cosim.verilated import (
 )
 from hwsim.errors import MappingError
 from hwsim.peripherals.requantizer import Requantizer
-from hwsim.peripherals.spec import Adc
+from hwsim.peripherals.spec import Adc, AdcErrors
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.matrix import ProgrammedMatrix
 from hwsim.tile.schedule import mvm_interval_cycles
@@ -106,6 +106,24 @@ def test_products_and_cycles_through_the_rtl_equal_the_models(name, noisy):
     assert rtl.arrays >= 2
     assert rtl.cycles.products == 5 * rtl.arrays
     assert rtl.cycles.rtl == rtl.cycles.schedule == rtl.arrays * scheduled_cycles(model.geometry, 5)
+
+
+@pytest.mark.parametrize("noisy", [False, True], ids=["ideal", "fluctuating"])
+@pytest.mark.parametrize("name", ["analog pairs", "offset, flipped, flash, copies converted apart"])
+def test_converters_with_errors_are_answered_as_in_the_model(monkeypatch, name, noisy):
+    changes, precision, redundancy = TILES[name]
+    adc = changes.get("adc", Adc(bits=8, columns_per_adc=8))
+    errors = AdcErrors(offset_sigma_lsb=2.0, gain_sigma=0.1, bow_lsb=1.0, source="made up")
+    bent = changes | {"adc": adc.replace(errors=errors)}
+    perfect = programmed(name, noisy=noisy)
+    monkeypatch.setitem(TILES, name, (bent, precision, redundancy))
+    model = programmed(name, noisy=noisy)
+    codes = random_codes(model.geometry, 3)
+    expected = model.multiply(codes, first=9).values
+    np.testing.assert_array_equal(
+        VerilatedMatrix(model, name).multiply(codes, first=9).values, expected
+    )
+    assert not np.array_equal(expected, perfect.multiply(codes, first=9).values)
 
 
 @pytest.mark.parametrize("name", TILES)

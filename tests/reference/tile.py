@@ -40,10 +40,11 @@ def convert(total, converter: Converter):
     return min(max(code, converter.low), converter.high)
 
 
-def multiply(weights, codes, geometry: Geometry, converter: Converter, disturb=None):
+def multiply(weights, codes, geometry: Geometry, converter: Converter, disturb=None, bend=None):
     """(outputs,) result of one product of (rows,) codes with (rows, outputs) weights.
 
-    disturb(levels, x, total, block, pair, phase, slice, output) may change a column sum.
+    disturb(levels, x, total, block, pair, phase, slice, output) may change a column sum;
+    bend(total, block, pair, phase, slice, output) what one converter sees.
     """
     rows, outputs = weights.shape
     precision, tile = geometry.precision, geometry.tile
@@ -64,12 +65,19 @@ def multiply(weights, codes, geometry: Geometry, converter: Converter, disturb=N
                 for t in range(len(x[0])):
                     drive = [d[t][0] for d in x]
                     result[n] += _column(
-                        columns, drive, x[0][t][1], geometry, converter, disturb, (block, t, s, n)
+                        columns,
+                        drive,
+                        x[0][t][1],
+                        geometry,
+                        converter,
+                        disturb,
+                        bend,
+                        (block, t, s, n),
                     )
     return result
 
 
-def _column(columns, drive, phase_weight, geometry, converter, disturb, place):
+def _column(columns, drive, phase_weight, geometry, converter, disturb, bend, place):
     tile = geometry.tile
     top = (1 << tile.cell_bits) - 1
     totals, weights, corrections = [], [], []
@@ -86,6 +94,8 @@ def _column(columns, drive, phase_weight, geometry, converter, disturb, place):
         corrections.append(column[0][1] * top * sum(drive) if flip else 0)
     if tile.encoding is Encoding.DIFFERENTIAL and tile.subtraction is Subtraction.ANALOG:
         totals, weights = [totals[0] - totals[1]], weights[:1]
+    if bend is not None:
+        totals = [bend(total, pair, *place) for pair, total in enumerate(totals)]
     lsb = 1 << converter.shift
     folded = sum(w * lsb * convert(a, converter) for a, w in zip(totals, weights, strict=True))
     return phase_weight * (folded + sum(corrections))
