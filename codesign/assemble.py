@@ -16,15 +16,14 @@ from codesign.report.result import (
     Provenance,
     Result,
 )
-from hwsim.chip.pipeline import Timing, pipeline
+from hwsim.chip.pipeline import pipeline
 from hwsim.chip.spec import Arch
-from hwsim.cost import Component, Technology, area, energy, figures, leakage_J, total_J
+from hwsim.cost import Component, Technology, area, figures, total_J
 from hwsim.errors import MappingError
 from hwsim.events import EventCounts
-from hwsim.tile.spec import Knobs
 from mapping.plan import LayerPlan, Plan
+from mapping.price import Joules, layer_energies
 
-Joules = dict[Component, float]
 OPERATIONS_PER_MAC = 2
 
 
@@ -69,7 +68,7 @@ def assemble(
             raise MappingError(f"counts: expected layer {layer.name!r}, found none")
     cycles, busy = zip(*((layer.cycles, layer.busy_cycles) for layer in plan.layers), strict=True)
     timing = pipeline(cycles, busy, arch.tile.clock_Hz)
-    joules = _energies(plan, arch, technology, counts, timing)
+    joules = layer_energies(plan, arch, technology, counts, timing.interval_s)
     by_layer = {name: total_J(parts) for name, parts in joules.items()}
     total = sum(by_layer.values())
     run = run or Run()
@@ -101,25 +100,6 @@ def assemble(
         figures=_figures(technology),
         provenance=provenance or Provenance(),
     )
-
-
-def _energies(
-    plan: Plan,
-    arch: Arch,
-    technology: Technology,
-    counts: Mapping[str, EventCounts],
-    timing: Timing,
-) -> dict[str, Joules]:
-    """Energy by layer and component; leakage goes to layers by their tiles."""
-    knobs = {layer.name: layer.knobs for layer in plan.layers}
-    leakage = leakage_J(arch, technology, plan.clusters, timing.interval_s)
-    tiles = {layer.name: layer.tiles for layer in plan.layers}
-    found = {}
-    for name, events in counts.items():
-        dynamic = energy(events, arch, technology, knobs.get(name, Knobs()))
-        share = leakage * tiles.get(name, 0) / plan.tiles
-        found[name] = {**dynamic, Component.LEAKAGE: share}
-    return found
 
 
 def _by_component(joules: Mapping[str, Joules]) -> dict[str, float]:
