@@ -25,6 +25,7 @@ class ChipSpec(Spec):
     cluster_register_bytes: Annotated[int, Field(ge=0)] = 0  # results before the buffer
     activation_units_per_cluster: Annotated[int, Field(ge=0)] = 1
     shift_adds_per_cluster: Annotated[int, Field(ge=0)] = 1  # partial sums and tensor additions
+    requantizers_per_cluster: Annotated[int, Field(ge=1)] = 1
     pool_units_per_cluster: Annotated[int, Field(ge=0)] = 1
     offchip_links: Annotated[int, Field(ge=0)] = 0  # per chip
 
