@@ -10,6 +10,7 @@ from pydantic import Field
 
 Ampere: TypeAlias = Annotated[float, Field(json_schema_extra={"unit": "A"})]
 Bit: TypeAlias = Annotated[int, Field(json_schema_extra={"unit": "bit"})]
+ElectronVolt: TypeAlias = Annotated[float, Field(json_schema_extra={"unit": "eV"})]
 Farad: TypeAlias = Annotated[float, Field(json_schema_extra={"unit": "F"})]
 Hertz: TypeAlias = Annotated[float, Field(json_schema_extra={"unit": "Hz"})]
 Joule: TypeAlias = Annotated[float, Field(json_schema_extra={"unit": "J"})]

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from hwsim.spec import Spec
-from hwsim.units import Kelvin, Ratio, Second, Siemens
+from hwsim.units import ElectronVolt, Kelvin, Ratio, Second, Siemens
 
 
 class AmplitudeLaw(Enum):
@@ -54,6 +54,7 @@ class Fluctuation(Spec):
     states: States = States.INDEPENDENT
     high_dwell_s: Annotated[Second, Field(gt=0)] | None = None  # mean time in s = +1 (emission)
     low_dwell_s: Annotated[Second, Field(gt=0)] | None = None  # mean time in s = -1 (capture)
+    activation_eV: Annotated[ElectronVolt, Field(gt=0, le=5)] | None = None  # of both dwell times
     traps: Annotated[int, Field(ge=1, le=8)] = 1  # independent, equal ones in every cell
     source: Annotated[str, Field(min_length=1)]
 
@@ -64,6 +65,8 @@ class Fluctuation(Spec):
             raise ValueError(
                 "high_dwell_s, low_dwell_s: must both be given exactly when states is 'markov'"
             )
+        if self.activation_eV is not None and self.states is not States.MARKOV:
+            raise ValueError("activation_eV: must be given only when states is 'markov'")
         return self
 
     @property
@@ -121,6 +124,7 @@ class Drift(Spec):
     nu_mean: Annotated[Ratio, Field(ge=0, le=1)]
     nu_sigma: Annotated[Ratio, Field(ge=0, le=1)] = 0.0
     start_s: Annotated[Second, Field(gt=0)]  # t0, when the levels were programmed and verified
+    activation_eV: Annotated[ElectronVolt, Field(gt=0, le=5)] | None = None  # None: never faster
     source: Annotated[str, Field(min_length=1)]
 
 
@@ -151,6 +155,7 @@ class Device(Spec):
     name: Annotated[str, Field(min_length=1)]
     conductance_min_S: Annotated[Siemens, Field(ge=0)]
     conductance_max_S: Annotated[Siemens, Field(gt=0)]
+    temperature_K: Annotated[Kelvin, Field(gt=0, le=600)] = 300.0  # at which all of this holds
     fluctuation: Fluctuation | None = None
     programming: ProgrammingError | None = None
     drift: Drift | None = None

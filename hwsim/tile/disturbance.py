@@ -19,7 +19,8 @@ from hwsim.device.fluctuation import (
     level_step,
     programming_sigma,
 )
-from hwsim.device.spec import Device, Scenario, States
+from hwsim.device.spec import Device, Drift, Scenario, States
+from hwsim.device.temperature import acceleration
 from hwsim.rng import address, normal_deviates, random_words
 from hwsim.tile._telegraph_kernels import CHAIN
 from hwsim.tile.encoding import Levels
@@ -120,9 +121,9 @@ class Disturbance:
     def of(device: Device, cell_bits: int, scenario: Scenario) -> "Disturbance":
         """The disturbances of `device` at `cell_bits` bits per cell in `scenario`."""
         fluctuation, drift, faults = device.fluctuation, device.drift, device.faults
-        decades = 0.0
-        if drift is not None and scenario.time_s is not None:
-            decades = max(0.0, math.log(scenario.time_s / drift.start_s))
+        decades = 0.0 if drift is None else _decades(drift, scenario, device.temperature_K)
+        jumps = fluctuation.activation_eV if fluctuation else None
+        faster = acceleration(jumps, scenario.temperature_K, device.temperature_K)
         return Disturbance(
             amplitude=fluctuation_amplitude(device, cell_bits),
             sigma=programming_sigma(device, cell_bits),
@@ -130,7 +131,7 @@ class Disturbance:
             frozen=fluctuation is not None and fluctuation.states is States.FROZEN,
             lowest=device.conductance_min_S / level_step(device, cell_bits),
             traps=fluctuation.traps if fluctuation else 1,
-            refresh_rate_Hz=fluctuation.refresh_rate_Hz if fluctuation else 0.0,
+            refresh_rate_Hz=fluctuation.refresh_rate_Hz * faster if fluctuation else 0.0,
             drift_mean=drift.nu_mean * decades if drift else 0.0,
             drift_sigma=drift.nu_sigma * decades if drift else 0.0,
             stuck_on=faults.stuck_on if faults else 0.0,
@@ -161,8 +162,20 @@ class Disturbance:
         return np.zeros_like(self.amplitude) if self.frozen else self.amplitude
 
 
+def _decades(drift: Drift, scenario: Scenario, measured_K: float) -> float:
+    """ln(t / t0): natural, up to t0 as the device was measured, then at the scenario's heat."""
+    if scenario.time_s is None or scenario.time_s <= drift.start_s:
+        return 0.0
+    faster = acceleration(drift.activation_eV, scenario.temperature_K, measured_K)
+    return math.log1p((scenario.time_s / drift.start_s - 1) * faster)
+
+
 def cell_values(
-    levels: Levels, disturbance: Disturbance, place: tuple[int, ...], copies: int
+    levels: Levels,
+    disturbance: Disturbance,
+    place: tuple[int, ...],
+    copies: int,
+    stuck: NDArray[np.int8] | None = None,
 ) -> NDArray[np.int64]:
     """Levels in units of 2^-FRACTION_BITS step with their frozen deviations.
 
@@ -170,24 +183,31 @@ def cell_values(
         levels: any shape.
         place: address of this block and copy.
         copies: cells averaged on one bit line; their mean is returned.
+        stuck: (copies, *shape of levels) level at which a cell is stuck, -1: drawn as any other.
     Returns:
         the shape of `levels`.
     """
     deviation = np.zeros(levels.shape)
     for copy in range(copies):
-        deviation += _deviation(levels, disturbance, (*place, copy))
+        given = None if stuck is None else stuck[copy]
+        deviation += _deviation(levels, disturbance, (*place, copy), given)
     fixed = np.rint((levels + deviation / copies) * (1 << FRACTION_BITS))
     return fixed.astype(np.int64)
 
 
 def _deviation(
-    levels: Levels, disturbance: Disturbance, place: tuple[int, ...]
+    levels: Levels,
+    disturbance: Disturbance,
+    place: tuple[int, ...],
+    stuck: NDArray[np.int8] | None,
 ) -> NDArray[np.float64]:
     """Lasting deviations from the levels, in level steps: errors first, then drift, then traps.
 
     A stuck cell stays at its end of the window, is programmed to nothing and does not drift.
     """
     held = _stuck_levels(levels, disturbance, place)
+    if stuck is not None:
+        held = np.where(stuck >= 0, stuck, held)
     free = held < 0
     value = np.where(free, levels, held).astype(np.float64)
     if disturbance.sigma.any():

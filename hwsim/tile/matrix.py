@@ -16,17 +16,10 @@ from numpy.typing import NDArray
 
 from hwsim.device.spec import Device, Scenario
 from hwsim.errors import MappingError
-from hwsim.rng import address
 from hwsim.tile import _kernels, _telegraph_kernels
 from hwsim.tile.converter import Converter, converts_differences
-from hwsim.tile.converter_errors import NO_ERRORS, ConverterErrors, converter_errors
-from hwsim.tile.disturbance import (
-    FRACTION_BITS,
-    Disturbance,
-    Noise,
-    Telegraph,
-    cell_values,
-)
+from hwsim.tile.converter_errors import NO_ERRORS, ConverterErrors
+from hwsim.tile.disturbance import Noise, Telegraph
 from hwsim.tile.encoding import (
     Levels,
     encode,
@@ -35,12 +28,11 @@ from hwsim.tile.encoding import (
     slice_weights,
     weight_offset,
 )
-from hwsim.tile.fresh import moments_of, telegraph_of
-from hwsim.tile.gated import Ladder, Line, ladder, read_block
+from hwsim.tile.gated import read_block
 from hwsim.tile.geometry import Geometry, ceil_div
 from hwsim.tile.line_error import LineError, line_error
-from hwsim.tile.noise import ColumnNoise, column_noise
-from hwsim.tile.planes import Bank, bank_of, digit_planes, unsigned
+from hwsim.tile.planes import digit_planes, unsigned
+from hwsim.tile.programming import ProgrammedCopy, Programming, StuckLevels
 from hwsim.tile.spec import Engine
 
 IntArray = NDArray[np.int64]
@@ -63,20 +55,9 @@ class _Block:
     """One row block: what its arrays hold and how its codes are folded."""
 
     rows: slice
-    copies: tuple["ProgrammedCopy", ...]  # those that are converted by themselves
+    copies: tuple[ProgrammedCopy, ...]  # those that are converted by themselves
     lane_scales: IntArray  # (converted columns of a pair, L)
     input_scales: IntArray  # (outputs,) what one unit of the block's input sum adds
-
-
-@dataclass(frozen=True)
-class ProgrammedCopy:
-    """Cells of one row block in one copy, and the key of its reads; strips of lanes."""
-
-    bank: Bank
-    noise: Noise | Telegraph | None
-    key: np.uint64
-    lines: Ladder | None = None  # None: without resistance
-    errors: ConverterErrors = NO_ERRORS  # of the converters
 
 
 @dataclass(frozen=True)
@@ -106,6 +87,7 @@ class ProgrammedMatrix:
         place: Sequence[int] = (0,),
         engine: Engine = Engine.MOMENTS,
         scenario: Scenario = Scenario(),  # noqa: B008  frozen
+        stuck: StuckLevels | None = None,
     ) -> None:
         """Program the cells.
 
@@ -117,37 +99,28 @@ class ProgrammedMatrix:
             place: address of this matrix (seed, device sample, layer, ...): fixes every draw.
             engine: how fresh fluctuation is drawn.
             scenario: age and temperature.
+            stuck: (redundancy, groups, columns of a pair, slices, rows, outputs) level at which
+                a cell is stuck, -1 where it is not.
         Raises:
             MappingError: a weight does not fit its bits.
         """
         self.geometry = geometry
         self.converter = converter
         self.groups = weights.shape[0]
-        self._engine = engine
         self._phase_scales = phase_weights(geometry)
-        self._disturbance: Disturbance | None = None
-        self._column_noise = ColumnNoise()
-        self._device = device
-        if device is not None:
-            self._disturbance = Disturbance.of(device, geometry.tile.cell_bits, scenario)
-            if self._disturbance.refresh_rate_Hz and engine is Engine.MOMENTS:
-                raise MappingError(
-                    "engine: expected 'exact' for states 'markov' (reads are correlated), "
-                    "found 'moments'"
-                )
-            if self._disturbance.refresh_rate_Hz and geometry.tile.wires is not None:
-                raise MappingError("tile.wires: expected none for states 'markov', found some")
-            analog = geometry.redundancy // geometry.array_copies
-            self._column_noise = column_noise(device, geometry.tile, scenario, analog)
+        self._cells = Programming.of(
+            geometry, converter, device, engine, scenario, stuck is not None
+        )
         levels = _block_diagonal([encode(w, geometry) for w in weights])
         self.outputs = levels.shape[3]
         self.row_levels = np.zeros(levels.shape[2], np.int64)
         step = geometry.inputs_per_array
         if self.groups > 1 and levels.shape[2] > step:
             raise MappingError(f"{self.groups} packed groups exceed the {step} inputs of an array")
-        self._lane_type = self._narrowest_lane(min(levels.shape[2], step))
+        self._lane_type = self._cells.lane_type(min(levels.shape[2], step))
+        held = None if stuck is None else np.stack([_block_diagonal(list(s), -1) for s in stuck])
         self._blocks = tuple(
-            self._program(levels[:, :, start : start + step], start, (*place, index))
+            self._program(levels, held, slice(start, start + step), (*place, index))
             for index, start in enumerate(range(0, levels.shape[2], step))
         )
 
@@ -210,9 +183,9 @@ class ProgrammedMatrix:
         Raises:
             MappingError: the lines have no resistance, or the cells no conductance.
         """
-        if self._device is None or self.geometry.tile.wires is None:
+        line, bits = self._cells.line, self.geometry.tile.dac_bits
+        if line is None:
             raise MappingError("tile.wires: expected resistances and a device, found none")
-        line, bits = Line.of(self._device, self.geometry), self.geometry.tile.dac_bits
         errors = []
         for block in self._blocks:
             words, held = self._pack(codes[:, block.rows]), block.copies[0]
@@ -248,9 +221,12 @@ class ProgrammedMatrix:
             per_output = np.repeat(sums, self.outputs // self.groups, axis=1)
             values += self.copies * block.input_scales * per_output
 
-    def _program(self, levels: Levels, start: int, place: tuple[int, ...]) -> _Block:
-        """Program one row block whose rows begin at `start`."""
+    def _program(
+        self, levels: Levels, stuck: StuckLevels | None, rows: slice, place: tuple[int, ...]
+    ) -> _Block:
+        """Program one row block; levels and stuck are those of all rows."""
         geometry = self.geometry
+        levels = levels[:, :, rows]
         scales = slice_weights(geometry)[:, :, None] * np.ones(levels.shape[3], np.int64)
         input_scales = np.full(levels.shape[3], -weight_offset(geometry), np.int64)
         if geometry.tile.flipped_columns and self.groups == 1:
@@ -258,63 +234,31 @@ class ProgrammedMatrix:
             levels = np.where(flip[:, :, None, :], geometry.max_level - levels, levels)
             input_scales += (scales * flip * geometry.max_level).sum(axis=(0, 1))
             scales = np.where(flip, -scales, scales)
-        rows = levels.shape[2]
-        self.row_levels[start : start + rows] = levels.sum(axis=(0, 1, 3), dtype=np.int64)
+        self.row_levels[rows] = levels.sum(axis=(0, 1, 3), dtype=np.int64)
         if converts_differences(geometry):
             scales = scales[:1]
         return _Block(
-            rows=slice(start, start + rows),
-            copies=tuple(self._copy(levels, (*place, copy)) for copy in range(self.copies)),
+            rows=slice(rows.start, rows.start + levels.shape[2]),
+            copies=tuple(
+                self._cells.copy(levels, (*place, copy), self._lane_type, held)
+                for copy, held in enumerate(self._stuck_per_copy(stuck, rows))
+            ),
             lane_scales=scales.reshape(scales.shape[0], -1) << self.converter.shift,
             input_scales=input_scales,
         )
 
-    def _copy(self, levels: Levels, place: tuple[int, ...]) -> ProgrammedCopy:
-        analog = self.geometry.redundancy // self.copies
-        disturbance = self._disturbance
-        values = levels.astype(np.int64)
-        if disturbance is not None and disturbance.deviates:
-            values = cell_values(levels, disturbance, place, analog)
-        bank = bank_of(values, self._lane_type, self.geometry.tile.dac_bits)
-        width = bank.planes.shape[-1]
-        return ProgrammedCopy(
-            bank,
-            self._noise(levels),
-            address(*place, 0),
-            self._lines(values),
-            converter_errors(self.geometry, self.converter, place, levels.shape[3], width),
-        )
-
-    def _noise(self, levels: Levels) -> Noise | Telegraph | None:
-        """What a read of one copy of a block adds to its samples; None: they are exact."""
-        disturbance, column = self._disturbance, self._column_noise
-        lane, bits = self._lane_type, self.fraction_bits
-        if disturbance is not None and (disturbance.fluctuates or column.present):
-            draw = telegraph_of if self._engine is Engine.EXACT else moments_of
-            return draw(levels, disturbance, column, self.geometry, lane, bits)
-        if self.geometry.tile.adc.errors is not None:  # samples, in which nothing is drawn
-            still = Disturbance.none(self.geometry.max_level + 1)
-            return moments_of(levels, still, column, self.geometry, lane, bits)
-        return None
-
-    def _lines(self, values: IntArray) -> Ladder | None:
-        """The lines of the columns of one copy of a block, from its cells' values."""
-        if self.geometry.tile.wires is None or self._device is None:
-            return None
-        line = Line.of(self._device, self.geometry)
-        return ladder(
-            line,
-            values,
-            self.fraction_bits,
-            self.geometry.max_digit,
-            self.converter.shift,
-            self._lane_type,
-        )
+    def _stuck_per_copy(
+        self, stuck: StuckLevels | None, rows: slice
+    ) -> Sequence[StuckLevels | None]:
+        """The stuck cells of one row block, for each copy that is converted by itself."""
+        if stuck is None:
+            return [None] * self.copies
+        return np.split(stuck[:, :, :, rows], self.copies)
 
     def _noisy_kernel(self, noise: Noise | Telegraph) -> Any:
         if isinstance(noise, Noise):
             return _kernels.moments_block
-        chained = bool(self._disturbance and self._disturbance.refresh_rate_Hz)
+        chained = self._cells.disturbance.refresh_rate_Hz > 0
         return _telegraph_kernels.markov_block if chained else _telegraph_kernels.exact_block
 
     def _pack(self, codes: NDArray[np.int16]) -> NDArray[Any]:
@@ -355,26 +299,20 @@ class ProgrammedMatrix:
     @property
     def fraction_bits(self) -> int:
         """Bits of the cells' values below one level step."""
-        deviates = self._disturbance is not None and self._disturbance.deviates
-        return FRACTION_BITS if deviates else 0
-
-    def _narrowest_lane(self, rows: int) -> Any:
-        """int16 where neither a column sum nor its rounding can leave it, else int32."""
-        geometry = self.geometry
-        bound = rows * geometry.max_level * geometry.max_digit + (1 << self.converter.shift)
-        return np.int16 if bound <= 32767 and self.fraction_bits == 0 else np.int32
+        return self._cells.fraction_bits
 
     def _vectors_per_pass(self) -> int:
         block = self._blocks[0]
         return int(np.clip(_WORK_BYTES // (4 * block.lane_scales.size), _kernels.GROUP, 1024))
 
 
-def _block_diagonal(groups: list[Levels]) -> Levels:
-    """Levels (C, S, groups * rows, groups * outputs) with zeros off the diagonal."""
+def _block_diagonal(groups: list[NDArray[Any]], off: int = 0) -> NDArray[Any]:
+    """Levels (C, S, groups * rows, groups * outputs) with `off` off the diagonal."""
     if len(groups) == 1:
         return groups[0]
     pair, slices, rows, outputs = groups[0].shape
-    packed = np.zeros((pair, slices, rows * len(groups), outputs * len(groups)), np.uint8)
+    shape = (pair, slices, rows * len(groups), outputs * len(groups))
+    packed = np.full(shape, off, groups[0].dtype)
     for g, levels in enumerate(groups):
         packed[:, :, g * rows : (g + 1) * rows, g * outputs : (g + 1) * outputs] = levels
     return packed

@@ -18,10 +18,8 @@ from dataclasses import dataclass
 
 from hwsim.device.fluctuation import level_step
 from hwsim.device.spec import Device, Scenario
+from hwsim.device.temperature import BOLTZMANN_J_PER_K, ELEMENTARY_CHARGE_C
 from hwsim.tile.spec import TileSpec
-
-BOLTZMANN_J_PER_K = 1.380649e-23  # exact, SI 2019
-ELEMENTARY_CHARGE_C = 1.602176634e-19  # exact, SI 2019
 
 
 @dataclass(frozen=True)
