@@ -166,7 +166,7 @@ def _figures(technology: Technology) -> tuple[FigureResult, ...]:
             value=figure.value,
             unit=figure.unit,
             source=figure.source,
-            note="; ".join(n for n in (figure.node, figure.conditions, figure.uncertainty) if n),
+            note=figure.note,
         )
         for key, figure in figures(technology).items()
     )

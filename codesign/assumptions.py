@@ -43,18 +43,25 @@ def stated_assumptions(plan: Plan, arch: Arch, technology: Technology) -> tuple[
         Assumption(text=f"Cell {arch.device.name}.", source=arch.device.source),
         *_disturbances(arch),
         Assumption(text=f"Technology {technology.name}. {technology.description}"),
+        *_about_converters(technology),
         *_from_synthesis(technology),
     ]
+    source = "fit" if technology.adc.survey else "table"
     bits = {layer.knobs.adc_bits or arch.tile.adc.bits for layer in plan.layers}
     for outside in sorted(b for b in bits if not technology.adc.covers(b)):
         about.append(
             Assumption(
-                text=f"A converter of {outside} bits lies outside the sourced table; its energy "
+                text=f"A converter of {outside} bits lies outside the sourced {source}; its energy "
                 "and area are extrapolated.",
-                source=technology.adc.energy_growth.source,
+                source=technology.adc.extrapolation,
             )
         )
     return (*about, *_ALWAYS)
+
+
+def _about_converters(technology: Technology) -> list[Assumption]:
+    said = technology.adc.assumption
+    return [Assumption(text=said, source="hwsim.cost.adc")] if said else []
 
 
 def _from_synthesis(technology: Technology) -> list[Assumption]:

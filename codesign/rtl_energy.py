@@ -216,7 +216,11 @@ def technology(found: Sequence[OperationEnergy], cells: Mapping[str, Synthesis])
                 "unit": "J",
                 "source": f"{source}; switched by layer {LAYER} of the digits network on {ARCH}",
                 "conditions": f"per {one.operation}; {words}",
-                "uncertainty": "factor 2",
+                "uncertainty": {
+                    "low": 0.5,
+                    "high": 2.0,
+                    "source": "assumption: what the description says is not included",
+                },
             },
             "area": {
                 "value": _short(cells[module].area_m2 * area),

@@ -67,7 +67,7 @@ def show(arch_name: str, as_json: bool, seed: int) -> None:
 def validate(file: Path, as_json: bool, seed: int) -> None:
     """Check an architecture file: its keys, figures, and the technology it names."""
     from hwsim.chip.load import load_arch  # noqa: PLC0415
-    from hwsim.cost.technology import load_technology  # noqa: PLC0415
+    from hwsim.cost.load import load_technology  # noqa: PLC0415
 
     loaded = load_arch(file)
     load_technology(loaded.technology)

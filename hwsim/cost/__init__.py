@@ -7,11 +7,14 @@ from hwsim.cost.activity import (
     peak_power,
     static_power,
 )
-from hwsim.cost.area import adcs_per_tile, area, converted_lines, units
+from hwsim.cost.area import adcs_per_tile, area, conversion_rate_Hz, converted_lines, hop_m, units
 from hwsim.cost.components import Component
 from hwsim.cost.energy import array_energy_J, energy, total_J, unit_pulse_s
+from hwsim.cost.figure import Figure, Uncertainty
+from hwsim.cost.load import load_technology, technologies
 from hwsim.cost.peak import Level, PeakLine, peak_table
-from hwsim.cost.technology import Figure, Technology, figures, load_technology, technologies
+from hwsim.cost.scaling import scaled
+from hwsim.cost.technology import Technology, figures
 
 __all__ = [
     "Component",
@@ -19,18 +22,22 @@ __all__ = [
     "Level",
     "PeakLine",
     "Technology",
+    "Uncertainty",
     "adcs_per_tile",
     "area",
     "array_energy_J",
+    "conversion_rate_Hz",
     "converted_lines",
     "energy",
     "figures",
     "full_activity",
+    "hop_m",
     "leakage_J",
     "load_technology",
     "peak_level_share",
     "peak_power",
     "peak_table",
+    "scaled",
     "static_power",
     "technologies",
     "total_J",

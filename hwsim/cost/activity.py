@@ -8,7 +8,7 @@ once per clock cycle.  These rules reproduce ISAAC's published table (see the te
 """
 
 from hwsim.chip.spec import Arch
-from hwsim.cost.area import converted_lines, units
+from hwsim.cost.area import conversion_rate_Hz, converted_lines, units
 from hwsim.cost.components import Component
 from hwsim.cost.energy import energy, total_J
 from hwsim.cost.technology import Technology
@@ -63,7 +63,7 @@ def static_power(arch: Arch, technology: Technology, clusters: float = 1) -> dic
     """Power that `clusters` clusters draw all the time, by component, in watts."""
     rates, t = full_activity(arch), technology
     pulse_J = t.driver.pulse_J(arch.tile.cols, arch.tile.read_voltage_V)
-    conversion_J = t.adc.conversion_J(arch.tile.adc.bits)
+    conversion_J = t.adc.conversion_J(arch.tile.adc.bits, conversion_rate_Hz(arch.tile))
     buffer_bits = rates.buffer_read_bits + rates.buffer_write_bits
     watts = {
         Component.DRIVER: rates.row_pulses * pulse_J * t.driver.static_share.value,
@@ -73,7 +73,7 @@ def static_power(arch: Arch, technology: Technology, clusters: float = 1) -> dic
         Component.INPUT_REGISTER: rates.input_register_bits * t.input_register.static_J,
         Component.OUTPUT_REGISTER: rates.output_register_bits * t.output_register.static_J,
         Component.CLUSTER_REGISTER: rates.cluster_register_bits * t.cluster_register.static_J,
-        Component.BUFFER: buffer_bits * t.buffer.static_J,
+        Component.BUFFER: buffer_bits * t.buffer.sized(arch.chip.buffer_bytes).static_J,
         Component.BUS: rates.bus_bits * t.bus.static_J,
         Component.ROUTER: rates.hop_bits * t.router.static_J,
         Component.ACTIVATION: rates.activation_ops * t.activation.static_J,

@@ -1,5 +1,7 @@
 """Area and numbers of units, from the architecture's counts."""
 
+import math
+
 from hwsim.chip.spec import Arch
 from hwsim.cost.components import Component
 from hwsim.cost.technology import Technology
@@ -16,6 +18,16 @@ def converted_lines(tile: TileSpec) -> int:
 def adcs_per_tile(tile: TileSpec) -> int:
     """Converters of one array."""
     return ceil_div(converted_lines(tile), tile.adc.columns_per_adc)
+
+
+def conversion_rate_Hz(tile: TileSpec) -> float:
+    """Samples per second that each converter is built for: one after another without a pause."""
+    return tile.clock_Hz / tile.adc.conversion_cycles
+
+
+def hop_m(arch: Arch, technology: Technology) -> float:
+    """Distance between neighbouring routers: the side of the square that one router serves."""
+    return math.sqrt(sum(area(arch, technology, arch.chip.clusters_per_router).values()))
 
 
 def units(arch: Arch) -> dict[Component, float]:
@@ -41,7 +53,7 @@ def units(arch: Arch) -> dict[Component, float]:
         Component.ACTIVATION: chip.activation_units_per_cluster,
         Component.POOLING: chip.pool_units_per_cluster,
         Component.ELEMENTWISE: chip.shift_adds_per_cluster,
-        Component.REQUANTIZER: 1,
+        Component.REQUANTIZER: chip.requantizers_per_cluster,
     }
 
 
@@ -51,7 +63,7 @@ def area(arch: Arch, technology: Technology, clusters: float = 1) -> dict[Compon
     each_m2 = {
         Component.ARRAY: t.cell.area.value,
         Component.DRIVER: t.driver.area.value,
-        Component.ADC: t.adc.area_m2(arch.tile.adc.bits),
+        Component.ADC: t.adc.area_m2(arch.tile.adc.bits, conversion_rate_Hz(arch.tile)),
         Component.SAMPLE_HOLD: t.sample_hold.area.value,
         Component.SHIFT_ADD: t.shift_add.area.value,
         Component.INPUT_REGISTER: t.input_register.area.value,

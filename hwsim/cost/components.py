@@ -16,7 +16,7 @@ class Component(Enum):
     CLUSTER_REGISTER = "cluster_register"  # results on their way to the buffer
     BUFFER = "buffer"
     BUS = "bus"
-    ROUTER = "router"
+    ROUTER = "router"  # and the wires between routers
     ACTIVATION = "activation"
     POOLING = "pooling"
     ELEMENTWISE = "elementwise"  # a cluster's adder: partial sums, additions of tensors

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from hwsim.chip.spec import Arch
+from hwsim.cost.area import conversion_rate_Hz, hop_m
 from hwsim.cost.components import Component
 from hwsim.cost.technology import Technology
 from hwsim.device.spec import Device
@@ -37,16 +38,16 @@ def energy(
     knobs = knobs or Knobs()
     tile, device = tile_with(arch.tile, knobs), device_with(arch.device, knobs)
     pulse_J = technology.driver.pulse_J(tile.cols, tile.read_voltage_V)
-    conversion_J = technology.adc.conversion_J(tile.adc.bits)
+    conversion_J = technology.adc.conversion_J(tile.adc.bits, conversion_rate_Hz(arch.tile))
     by_component = {
         Component.ARRAY: array_energy_J(events, device, tile),
         Component.DRIVER: events.row_pulses * pulse_J * (1 - technology.driver.static_share.value),
         Component.ADC: events.conversions * conversion_J * (1 - technology.adc.static_share.value),
     }
-    return by_component | _blocks_J(events, technology)
+    return by_component | _blocks_J(events, arch, technology)
 
 
-def _blocks_J(events: EventCounts, technology: Technology) -> dict[Component, float]:
+def _blocks_J(events: EventCounts, arch: Arch, technology: Technology) -> dict[Component, float]:
     """Components whose events all cost the same."""
     t, e = technology, events
     priced = {
@@ -55,7 +56,10 @@ def _blocks_J(events: EventCounts, technology: Technology) -> dict[Component, fl
         Component.INPUT_REGISTER: (t.input_register, e.input_register_bits),
         Component.OUTPUT_REGISTER: (t.output_register, e.output_register_bits),
         Component.CLUSTER_REGISTER: (t.cluster_register, e.cluster_register_bits),
-        Component.BUFFER: (t.buffer, e.buffer_read_bits + e.buffer_write_bits),
+        Component.BUFFER: (
+            t.buffer.sized(arch.chip.buffer_bytes),
+            e.buffer_read_bits + e.buffer_write_bits,
+        ),
         Component.BUS: (t.bus, e.bus_bits),
         Component.ROUTER: (t.router, e.hop_bits),
         Component.ACTIVATION: (t.activation, e.activation_ops),
@@ -63,7 +67,10 @@ def _blocks_J(events: EventCounts, technology: Technology) -> dict[Component, fl
         Component.ELEMENTWISE: (t.adder, e.elementwise_ops + e.partial_adds),
         Component.REQUANTIZER: (t.requantizer, e.requantizations),
     }
-    return {name: block.dynamic_J * count for name, (block, count) in priced.items()}
+    joules = {name: block.dynamic_J * count for name, (block, count) in priced.items()}
+    if t.mesh_wire:
+        joules[Component.ROUTER] += t.mesh_wire.energy.value * hop_m(arch, t) * e.hop_bits
+    return joules
 
 
 def total_J(by_component: Mapping[Component, float]) -> float:

@@ -1,28 +1,22 @@
 """Standard cells: what each occupies, leaks and switches, each figure with its source."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from hwsim.cost.technology import (
+from hwsim.cost.figure import (
     AreaFigure,
     CapacitanceFigure,
     FactorFigure,
-    Figure,
     LengthFigure,
+    PowerFigure,
     VoltageFigure,
 )
 from hwsim.errors import SpecError
 from hwsim.spec import Spec, read_yaml, unknown, validate
 
 _FOLDER = Path(__file__).parent / "cells"
-
-
-class PowerFigure(Figure):
-    """Watts."""
-
-    unit: Literal["W"]
 
 
 class StandardCell(Spec):

@@ -6,69 +6,24 @@ part of that power which flows whether or not anything happens.  So the dynamic 
 event is `(1 - static_share) * energy`, and the power at full activity equals the published one.
 """
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from hwsim.errors import SpecError
-from hwsim.spec import Spec, read_extended, unknown, validate
-from hwsim.units import Bit, Ratio
-
-_FOLDER = Path(__file__).parent / "technology"
-
-
-class Figure(Spec):
-    """One physical figure: a number of `unit`s that says where it comes from."""
-
-    value: Annotated[Ratio, Field(ge=0)]  # how many of the entry's own `unit`
-    unit: str
-    source: Annotated[str, Field(min_length=1)]
-    node: str | None = None  # where it differs from the file's own
-    conditions: str | None = None
-    uncertainty: str | None = None
-
-
-class EnergyFigure(Figure):
-    """Joules."""
-
-    unit: Literal["J"]
-
-
-class AreaFigure(Figure):
-    """Square metres."""
-
-    unit: Literal["m2"]
-
-
-class CapacitanceFigure(Figure):
-    """Farads."""
-
-    unit: Literal["F"]
-
-
-class VoltageFigure(Figure):
-    """Volts."""
-
-    unit: Literal["V"]
-
-
-class LengthFigure(Figure):
-    """Metres."""
-
-    unit: Literal["m"]
-
-
-class FactorFigure(Figure):
-    """A pure number."""
-
-    unit: Literal["1"]
-
-
-class ShareFigure(FactorFigure):
-    """A part of a whole."""
-
-    value: Annotated[Ratio, Field(ge=0, lt=1)]
+from hwsim.cost.adc import AdcPrice
+from hwsim.cost.figure import (
+    AreaFigure,
+    BytesFigure,
+    CapacitanceFigure,
+    EnergyFigure,
+    EnergyPerLengthFigure,
+    FactorFigure,
+    Figure,
+    LengthFigure,
+    ShareFigure,
+    VoltageFigure,
+)
+from hwsim.spec import Spec
 
 
 class Block(Spec):
@@ -87,6 +42,37 @@ class Block(Spec):
     def static_J(self) -> float:
         """Static energy in the time of one event at full activity."""
         return self.energy.value * self.static_share.value
+
+
+class Memory(Block):
+    """A buffer; without `growth` the energy of a bit is the same at every capacity.
+
+    energy of a bit = energy * (bytes / capacity)^growth; the width of the port is of no
+    consequence (an assumption: every bit has its own bit line and sense amplifier).
+    """
+
+    capacity: BytesFigure | None = None  # at which `energy` holds
+    growth: FactorFigure | None = None
+
+    @model_validator(mode="after")
+    def _grows_from_somewhere(self) -> Self:
+        if (self.capacity is None) != (self.growth is None):
+            raise ValueError("growth: must be given exactly with capacity")
+        return self
+
+    def sized(self, capacity_bytes: int) -> Block:
+        """The price of one bit in a memory of `capacity_bytes`."""
+        if self.capacity is None or self.growth is None:
+            return self
+        factor = (capacity_bytes / self.capacity.value) ** self.growth.value
+        energy = self.energy.model_copy(update={"value": self.energy.value * factor})
+        return self.model_copy(update={"energy": energy})
+
+
+class Wire(Spec):
+    """A line between the routers of the mesh."""
+
+    energy: EnergyPerLengthFigure  # event: one bit moved
 
 
 class Cell(Spec):
@@ -109,7 +95,7 @@ class Driver(Spec):
     static_share: ShareFigure
 
     @model_validator(mode="after")
-    def _has_a_price(self) -> "Driver":
+    def _has_a_price(self) -> Self:
         if (self.select_capacitance is None) != (self.select_voltage is None):
             raise ValueError("select_voltage: must be given exactly with select_capacitance")
         if not (self.energy or self.line_capacitance or self.select_capacitance):
@@ -126,99 +112,30 @@ class Driver(Spec):
         return total
 
 
-class AdcPoint(Spec):
-    """A converter of one resolution."""
-
-    bits: Annotated[Bit, Field(ge=1, le=16)]
-    energy: EnergyFigure  # per conversion
-    area: AreaFigure
-
-
-class AdcTable(Spec):
-    """Converters by resolution.
-
-    Outside the table: below it proportional to the bits (a SAR compares once per bit), above
-    it times `energy_growth` and `area_growth` per further bit.
-    """
-
-    points: Annotated[tuple[AdcPoint, ...], Field(min_length=1)]
-    energy_growth: FactorFigure
-    area_growth: FactorFigure
-    static_share: ShareFigure
-
-    @model_validator(mode="after")
-    def _bits_follow_one_another(self) -> "AdcTable":
-        bits = [point.bits for point in self.points]
-        if bits != list(range(bits[0], bits[0] + len(bits))):
-            raise ValueError(f"points: bits must rise by one, found {bits}")
-        return self
-
-    def covers(self, bits: int) -> bool:
-        """Whether the table itself, not an extrapolation, gives the price."""
-        return self.points[0].bits <= bits <= self.points[-1].bits
-
-    def conversion_J(self, bits: int) -> float:
-        """Energy of one conversion, static part included."""
-        point, factor = self._nearest(bits, self.energy_growth.value)
-        return point.energy.value * factor
-
-    def area_m2(self, bits: int) -> float:
-        """Area of one converter."""
-        point, factor = self._nearest(bits, self.area_growth.value)
-        return point.area.value * factor
-
-    def _nearest(self, bits: int, growth: float) -> tuple[AdcPoint, float]:
-        first, last = self.points[0], self.points[-1]
-        if bits < first.bits:
-            return first, bits / first.bits
-        if bits > last.bits:
-            return last, growth ** (bits - last.bits)
-        return self.points[bits - first.bits], 1.0
-
-
 class Technology(Spec):
     """Prices of every component; area is per unit named in the comment."""
 
     name: Annotated[str, Field(min_length=1)]
     description: str = ""
     feature_size: LengthFigure
+    supply: VoltageFigure  # of the digital parts
     cell: Cell
     driver: Driver
-    adc: AdcTable
+    adc: AdcPrice
     sample_hold: Block  # event: one capture; area per converted line
     shift_add: Block  # event: one code folded; area per unit of a group
     input_register: Block  # event: one bit written or read; area per byte
     output_register: Block  # event: one bit written or read; area per byte
     cluster_register: Block  # event: one bit written or read; area per byte
-    buffer: Block  # event: one bit written or read; area per byte
+    buffer: Memory  # event: one bit written or read; area per byte
     bus: Block  # event: one bit moved; area per wire
     router: Block  # event: one bit through one router; area per router
+    mesh_wire: Wire | None = None  # from router to router; None: part of the router's price
     activation: Block  # event: one value; area per unit
     pooling: Block  # event: one comparison or addition; area per unit
     adder: Block  # event: one addition or multiplication in a cluster; area per unit
     requantizer: Block  # event: one value; area per unit
     link: Block | None = None  # event: one bit off the chip; area per link
-
-
-def technologies() -> dict[str, Path]:
-    """Technology files by name."""
-    return {path.stem: path for path in sorted(_FOLDER.glob("*.yaml"))}
-
-
-def load_technology(name_or_path: str | Path) -> Technology:
-    """The technology of that name, or of a YAML file; `extends` as everywhere.
-
-    Raises:
-        SpecError: no such technology; or a figure has no source or a wrong unit, by key.
-    """
-    known = technologies()
-    if isinstance(name_or_path, str) and name_or_path in known:
-        path = known[name_or_path]
-    else:
-        path = Path(name_or_path)
-        if path.suffix not in (".yaml", ".yml"):
-            raise SpecError(f"technology: {unknown(str(name_or_path), known)}, or a YAML file")
-    return validate(Technology, read_extended(path, known), str(path))
 
 
 def figures(technology: Technology) -> dict[str, Figure]:
@@ -237,3 +154,19 @@ def _collect(value: object, path: str, found: dict[str, Figure]) -> None:
     elif isinstance(value, Spec):
         for name in type(value).model_fields:
             _collect(getattr(value, name), f"{path}.{name}" if path else name, found)
+
+
+def with_value(technology: Technology, key: str, value: float) -> Technology:
+    """A copy in which the figure at `key` (as `figures` names it) has another value."""
+    copy: Technology = _replaced(technology, key.split("."), value)
+    return copy
+
+
+def _replaced(at: Any, path: list[str], value: float) -> Any:
+    if isinstance(at, Figure):
+        return at.model_copy(update={"value": value})
+    name, rest = path[0], path[1:]
+    if isinstance(at, tuple):
+        index = int(name)
+        return (*at[:index], _replaced(at[index], rest, value), *at[index + 1 :])
+    return at.model_copy(update={name: _replaced(getattr(at, name), rest, value)})

@@ -174,15 +174,15 @@ def test_a_drivers_energy_is_capacitance_times_voltage_squared_by_hand() -> None
 @given(st.integers(1, 15))
 def test_a_converter_with_more_bits_costs_more(bits: int) -> None:
     adc = ISAAC_32.adc
-    assert adc.conversion_J(bits) < adc.conversion_J(bits + 1)
-    assert adc.area_m2(bits) < adc.area_m2(bits + 1)
+    assert adc.conversion_J(bits, 1e9) < adc.conversion_J(bits + 1, 1e9)
+    assert adc.area_m2(bits, 1e9) < adc.area_m2(bits + 1, 1e9)
 
 
 def test_converter_prices_are_the_sourced_ones_inside_the_table_and_marked_outside() -> None:
     adc = ISAAC_32.adc
     published = {4: 0.79, 5: 0.99, 6: 1.20, 7: 1.42, 8: 1.667, 9: 1.97, 10: 2.38}
     for bits, picojoule in published.items():
-        assert adc.conversion_J(bits) * 1e12 == pytest.approx(picojoule, abs=0.006)
+        assert adc.conversion_J(bits, 1.2e9) * 1e12 == pytest.approx(picojoule, abs=0.006)
         assert adc.covers(bits)
     assert not adc.covers(3)
     assert not adc.covers(11)

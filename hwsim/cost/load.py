@@ -1,0 +1,75 @@
+"""Technology files read: `extends` for files, for their sections, and scaling to another node.
+
+`extends: NAME` at the top takes another technology; under a section (`buffer: {extends: NAME}`)
+it takes a component of `hwsim/cost/parts` in place of the whole section, the keys beside it put
+over the component's.  `scale_to: {feature_size_m: .., supply_V: ..}` scales what the file
+extends (hwsim.cost.scaling); the file's own keys are at the new node already.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from hwsim.cost.part import part
+from hwsim.cost.scaling import scaled
+from hwsim.cost.technology import Technology
+from hwsim.errors import SpecError
+from hwsim.spec import Spec, extends_chain, merge, unknown, validate
+from hwsim.units import Metre, Volt
+
+_TECHNOLOGIES = Path(__file__).parent / "technology"
+
+
+class ScaleTo(Spec):
+    """The node that a technology is scaled to."""
+
+    feature_size_m: Annotated[Metre, Field(gt=0)]
+    supply_V: Annotated[Volt, Field(gt=0)]
+
+
+def technologies() -> dict[str, Path]:
+    """Technology files by name."""
+    return {path.stem: path for path in sorted(_TECHNOLOGIES.glob("*.yaml"))}
+
+
+def load_technology(name_or_path: str | Path) -> Technology:
+    """The technology of that name, or of a YAML file.
+
+    Raises:
+        SpecError: no such technology or component; or a figure has no source or a wrong unit,
+            by key; or a node lies outside the scaling rule.
+    """
+    known = technologies()
+    if isinstance(name_or_path, str) and name_or_path in known:
+        path = known[name_or_path]
+    else:
+        path = Path(name_or_path)
+        if path.suffix not in (".yaml", ".yml"):
+            raise SpecError(f"technology: {unknown(str(name_or_path), known)}, or a YAML file")
+    merged: dict[str, Any] = {}
+    for file, content in extends_chain(path, known):
+        target = content.pop("scale_to", None)
+        if target is not None:
+            merged = _scaled(merged, target, file)
+        for key, section in content.items():
+            if isinstance(section, dict) and "extends" in section:
+                content[key] = _component(section, f"{file}: {key}")
+                merged.pop(key, None)
+        merged = merge(merged, content)
+    return validate(Technology, merged, str(path))
+
+
+def _scaled(below: dict[str, Any], target: object, file: Path) -> dict[str, Any]:
+    if not isinstance(target, dict):
+        raise SpecError(f"{file}: scale_to: expected a mapping, found {target!r}")
+    if not below:
+        raise SpecError(f"{file}: scale_to: expected a technology to extend, found none")
+    to = validate(ScaleTo, target, f"{file}: scale_to")
+    technology = validate(Technology, below, str(file))
+    return scaled(technology, to.feature_size_m, to.supply_V).model_dump(mode="json")
+
+
+def _component(section: dict[str, Any], where: str) -> dict[str, Any]:
+    keys = dict(section)
+    return merge(part(str(keys.pop("extends")), f"{where}.extends"), keys)
