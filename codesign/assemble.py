@@ -16,12 +16,13 @@ from codesign.report.result import (
     Provenance,
     Result,
 )
-from hwsim.chip.pipeline import pipeline
+from codesign.sensitivity import sensitivity_rows
 from hwsim.chip.spec import Arch
 from hwsim.cost import Component, Technology, area, figures, total_J
 from hwsim.errors import MappingError
 from hwsim.events import EventCounts
 from mapping.plan import LayerPlan, Plan
+from mapping.timing import PlanTime, plan_time
 from mapping.price import Joules, layer_energies
 
 OPERATIONS_PER_MAC = 2
@@ -48,6 +49,7 @@ def assemble(
     counts: Mapping[str, EventCounts],
     *,
     ops: Mapping[str, str] | None = None,
+    time: PlanTime | None = None,
     run: Run | None = None,
     assumptions: Sequence[Assumption] = (),
     provenance: Provenance | None = None,
@@ -58,6 +60,7 @@ def assemble(
         network: its name, as reports show it.
         counts: events of one inference for every layer of the plan and for digital nodes.
         ops: operator of each digital node, for the table.
+        time: of the plan in its network; None: each layer waits for the one before.
         run: what was simulated; None: nothing.
         assumptions: further ones, e.g. how activity was assumed; shown first.
     Raises:
@@ -66,8 +69,7 @@ def assemble(
     for layer in plan.layers:
         if layer.name not in counts:
             raise MappingError(f"counts: expected layer {layer.name!r}, found none")
-    cycles, busy = zip(*((layer.cycles, layer.busy_cycles) for layer in plan.layers), strict=True)
-    timing = pipeline(cycles, busy, arch.tile.clock_Hz)
+    timing = time or plan_time(plan, arch)
     joules = layer_energies(plan, arch, technology, counts, timing.interval_s)
     by_layer = {name: total_J(parts) for name, parts in joules.items()}
     total = sum(by_layer.values())
@@ -82,7 +84,9 @@ def assemble(
         energy_J=EnergyResult(total=total, by_component=_by_component(joules), by_layer=by_layer),
         area_m2=_area(plan, arch, technology),
         latency_s=timing.latency_s,
+        sequential_latency_s=timing.sequential_latency_s,
         throughput_per_s=timing.throughput_per_s,
+        bottleneck=timing.bottleneck,
         clock_Hz=arch.tile.clock_Hz,
         cycles=timing.cycles,
         tiles=plan.tiles,
@@ -98,6 +102,7 @@ def assemble(
         ),
         assumptions=(*assumptions, *stated_assumptions(plan, arch, technology)),
         figures=_figures(technology),
+        sensitivity=sensitivity_rows(plan, arch, technology, counts, timing.interval_s),
         provenance=provenance or Provenance(),
     )
 

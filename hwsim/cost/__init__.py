@@ -14,6 +14,7 @@ from hwsim.cost.figure import Figure, Uncertainty
 from hwsim.cost.load import load_technology, technologies
 from hwsim.cost.peak import Level, PeakLine, peak_table
 from hwsim.cost.scaling import scaled
+from hwsim.cost.sensitivity import Swing, Work, price, sensitivity
 from hwsim.cost.technology import Technology, figures
 
 __all__ = [
@@ -21,8 +22,10 @@ __all__ = [
     "Figure",
     "Level",
     "PeakLine",
+    "Swing",
     "Technology",
     "Uncertainty",
+    "Work",
     "adcs_per_tile",
     "area",
     "array_energy_J",
@@ -37,7 +40,9 @@ __all__ = [
     "peak_level_share",
     "peak_power",
     "peak_table",
+    "price",
     "scaled",
+    "sensitivity",
     "static_power",
     "technologies",
     "total_J",
