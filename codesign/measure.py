@@ -17,6 +17,7 @@ from mapping.counts import measured_pulses
 from mapping.execute import Backend, IdealBackend, LayerKernel, run
 from mapping.execute_rtl import RtlBackend
 from mapping.execute_tiles import TileBackend, calibrate
+from mapping.fault_map import load_fault_map
 from mapping.network import QuantizedNetwork
 from mapping.plan import Plan
 
@@ -81,6 +82,7 @@ def measure(
     test = images.test
     watch = by_stage(progress, "converter ranges", len(images.calibration))
     shifts = calibrate(network, plan, arch, images.calibration, watch)
+    faults = None if asked.faults is None else load_fault_map(asked.faults, plan, arch.tile)
     right, pulses, rtl = [], [], []
     for sample in range(asked.device_samples if _is_disturbed(arch) else 1):
         tiles = TileBackend(
@@ -91,6 +93,7 @@ def measure(
             seed=asked.seed,
             device_sample=sample,
             engine=asked.engine,
+            faults=faults,
         )
         backend: TileBackend | RtlBackend = tiles
         if asked.backend is BackendName.RTL:
@@ -111,7 +114,9 @@ def measure(
 
 def _is_disturbed(arch: Arch) -> bool:
     """Whether two device samples can differ."""
-    return arch.device.fluctuation is not None or arch.device.programming is not None
+    device, tile = arch.device, arch.tile
+    parts = (device.fluctuation, device.programming, device.drift, device.faults)
+    return any(part is not None for part in (*parts, tile.noise, tile.adc.errors))
 
 
 def _ideal(

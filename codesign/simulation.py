@@ -28,6 +28,7 @@ class Simulation:
     arch: a preset's name or a YAML file;
     scheme: YAML file, how a float network becomes integers (None: the architecture's bits);
     samples: images (None: all);
+    faults: NumPy archive of stuck cells by layer (None: only what the device file draws);
     tiles: to use in all (None: whole clusters that hold the network).
     """
 
@@ -40,6 +41,7 @@ class Simulation:
     device_samples: int = 3
     backend: BackendName = BackendName.NUMBA
     engine: Engine = Engine.MOMENTS
+    faults: Path | None = None
     tiles: int | None = None
     seed: int = 0
 

@@ -22,6 +22,7 @@ from hwsim.tile.knobs import device_with
 from hwsim.tile.matrix import Products, ProgrammedMatrix
 from hwsim.tile.spec import Engine
 from mapping.execute import IdealBackend, LayerKernel, run
+from mapping.fault_map import FaultMap
 from mapping.lower import weight_matrix
 from mapping.network import QuantizedNetwork
 from mapping.plan import LayerPlan, Plan
@@ -44,6 +45,7 @@ class TileBackend:
         seed: int = 0,
         device_sample: int = 0,
         engine: Engine = Engine.MOMENTS,
+        faults: FaultMap | None = None,
     ) -> None:
         """Program every layer.
 
@@ -54,6 +56,7 @@ class TileBackend:
             ideal_device: leave out every disturbance of the cells.
             seed, device_sample: address of all draws.
             engine: how fresh fluctuation is drawn.
+            faults: stuck cells by layer, from `fault_map.load_fault_map`.
         """
         shifts = shifts or {}
         self._layers: dict[str, TileLayer] = {}
@@ -64,11 +67,17 @@ class TileBackend:
             converter = Converter(geometry.tile.adc.bits, shift, converts_differences(geometry))
             weights = layer_weights(network, layer.name)
             device = None if ideal_device else device_with(arch.device, layer.knobs)
+            parts = _packs(weights, layer.groups_per_array)
+            held: list[Any] = [None] * len(parts)
+            if faults and layer.name in faults and not ideal_device:
+                by_group = faults[layer.name].swapaxes(0, 1)
+                packs = _packs(by_group, layer.groups_per_array)
+                held = [pack.swapaxes(0, 1) for pack in packs]
             matrices = tuple(
                 ProgrammedMatrix(
-                    part, geometry, converter, device, (*place, pack), engine, arch.scenario
+                    part, geometry, converter, device, (*place, pack), engine, arch.scenario, stuck
                 )
-                for pack, part in enumerate(_packs(weights, layer.groups_per_array))
+                for pack, (part, stuck) in enumerate(zip(parts, held, strict=True))
             )
             self._layers[layer.name] = TileLayer(layer, matrices)
 

@@ -41,6 +41,7 @@ FILE = click.Path(path_type=Path)
     show_default=True,
     help="Fresh fluctuation: column sums with the mean and variance of their cells, or every cell.",
 )
+@click.option("--faults", type=FILE, help="NumPy archive (.npz) of stuck cells, by layer.")
 @click.option("--tiles", type=click.IntRange(min=1), help="Tiles to use in all (replication).")
 @click.option("--out", type=FILE, help="Folder for result.json, which `hwsim report` reads.")
 @common_options

@@ -131,6 +131,11 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Path], str], str]] = {
         yaml("weight_bit: 4"),
         "weight_bit: unknown key; did you mean 'weight_bits'?",
     ),
+    "stuck cells in no file": (
+        (*SIMULATE, "--data", "digits", "--faults"),
+        missing("no.npz"),
+        "no.npz: no such file",
+    ),
     "truncated ONNX": (("map",), truncated_onnx, "cut.onnx: expected an ONNX model"),
     "unsupported operators, all of them": (("map",), unsupported_onnx, "Erf"),
     "unsupported operators, also the last": (("map",), unsupported_onnx, "Det"),
