@@ -15,6 +15,7 @@ from hwsim.tile import _kernels
 from hwsim.tile._converter_kernels import distort
 from hwsim.tile.converter import converts_differences
 from hwsim.tile.disturbance import Noise, Telegraph
+from hwsim.tile.gated import taken_by
 from hwsim.tile.matrix import ProgrammedMatrix
 from hwsim.tile.planes import Bank, with_products
 
@@ -38,21 +39,19 @@ class ArrayColumns:
         """The columns of `outputs` (positions among the matrix' outputs) in one copy.
 
         Raises:
-            MappingError: the matrix draws its fluctuation with the engine `exact`, or its lines
-                have resistance.
+            MappingError: the matrix draws its fluctuation with the engine `exact`.
         """
         held = matrix.programmed(block, copy)
         if isinstance(held.noise, Telegraph):
             raise MappingError("engine: expected 'moments' for single arrays, found 'exact'")
         slices = range(matrix.geometry.slices.count)
         lanes = np.array([s * matrix.outputs + n for s in slices for n in outputs], np.int64)
-        if held.lines is not None:
-            raise MappingError("tile.wires: expected none for single arrays, found some")
         self.bank = _bank_of(held.bank, lanes)
         self.noise = None if held.noise is None else _noise_of(held.noise, lanes)
         self.errors = held.errors.taken(lanes)
         self.subtract = converts_differences(matrix.geometry)
         self.shift = SAMPLE_BITS - matrix.fraction_bits
+        self._lines = held.lines
         self._digit_bits = matrix.geometry.tile.dac_bits
         self._phases = matrix.geometry.phases.count
         self._width = held.bank.planes.shape[-1]
@@ -98,6 +97,8 @@ class ArrayColumns:
         else:
             keys, numbers = self.addresses(vector, phase)
             _kernels.sample_columns(words, self.bank, self.noise, self.subtract, keys, numbers, out)
+        if self._lines is not None:
+            out -= taken_by(self._lines, self.bank, words, self._digit_bits, self.subtract)
         distort(out[:, None], 0, self.errors)
         return out
 

@@ -225,6 +225,27 @@ def read_block(
     if held.noise is None:
         _gated_kernels.wired_block(words, pulses, held.bank, lines, adc, phase_scales, acc)
         return
-    drawn = isinstance(held.noise, Telegraph)
-    block = _gated_kernels.wired_exact_block if drawn else _gated_kernels.wired_moments_block
-    block(words, pulses, held.bank, lines, held.noise, adc, phase_scales, held.key, first, acc)
+    cells = held.noise if isinstance(held.noise, Telegraph) else None
+    moments = held.noise if cells is None else None
+    _gated_kernels.wired_noisy_block(
+        words, pulses, held.bank, lines, moments, cells, adc, phase_scales, held.key, first, acc
+    )
+
+
+def taken_by(
+    lines: Ladder, bank: Any, words: NDArray[Any], digit_bits: int, subtract: bool
+) -> NDArray[np.int32]:
+    """(converted, lanes) what the lines take from the columns of one strip in one phase.
+
+    Args:
+        words: (1, monomials, words) of the phase.
+    Returns:
+        In units of 2^-SAMPLE_BITS level step, as `read_block` subtracts them from samples.
+    """
+    pairs, lanes = (1 if subtract else bank.planes.shape[1]), bank.planes.shape[-1]
+    left = np.empty((1, 1, pairs, 1, lanes), bank.weights.dtype)
+    _gated_kernels.pass_block(pulse_planes(words[None], digit_bits), bank, lines, subtract, 0, left)
+    taken: NDArray[np.int32] = -left[0, 0, :, 0].astype(np.int32) << (
+        SAMPLE_BITS - lines.fraction_bits
+    )
+    return taken

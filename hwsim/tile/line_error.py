@@ -14,17 +14,27 @@ from hwsim.tile.gated import FloatArray, Ladder, Line, pulse_planes
 
 @dataclass(frozen=True)
 class LineError:
-    """Of undisturbed column sums, in level steps."""
+    """Of undisturbed column sums, in level steps, and of the cells' power."""
 
     conversions: int  # how many were looked at
     lost_mean: float  # what the lines take, exactly
     lost_max: float
     error_rms: float  # of what the tile's kernels take instead
     error_max: float
+    current: float  # of all conversions, in level steps, G_min included: exact
+    ideal_current: float  # the same without resistance
+
+    @property
+    def power_share(self) -> float:
+        """Power of cells and lines together, over that of the cells on ideal lines.
+
+        Both are read voltage times current: the sense ends are at ground.
+        """
+        return self.current / self.ideal_current if self.ideal_current else 1.0
 
     @staticmethod
     def joined(parts: Iterable["LineError"]) -> "LineError":
-        """That of all row blocks from that of each."""
+        """That of several from that of each."""
         every = tuple(parts)
         total = sum(part.conversions for part in every)
         shares = [part.conversions / total for part in every]
@@ -35,74 +45,93 @@ class LineError:
             lost_max=max(part.lost_max for part in every),
             error_rms=math.sqrt(sum(share * part.error_rms**2 for share, part in weighted)),
             error_max=max(part.error_max for part in every),
+            current=sum(part.current for part in every),
+            ideal_current=sum(part.ideal_current for part in every),
         )
 
 
-def line_error(
-    words: NDArray[Any], digit_bits: int, bank: Any, lines: Ladder, line: Line, rows: int
-) -> LineError:
-    """The error of one row block for a batch of inputs.
+@dataclass(frozen=True)
+class BlockLines:
+    """The columns of one row block and their lines.
 
-    Args:
-        words: (vectors, phases, monomials, words) input monomials of the block.
-        bank: `matrix.Bank` of the cells; lanes that fill up a strip count as columns of level
-            zero.
-        rows: inputs of the block.
+    digit_bits: of an input digit; rows: inputs; lanes: in use, those that fill up the last strip
+    are left out.
     """
-    pulses = pulse_planes(words, digit_bits)
-    found = _found(pulses, bank, lines)
-    exact = _exact(pulses, bank, lines, line, rows)
-    off = found - exact
-    return LineError(
-        conversions=off.size,
-        lost_mean=float(exact.mean()),
-        lost_max=float(exact.max()),
-        error_rms=float(np.sqrt((off**2).mean())),
-        error_max=float(np.abs(off).max()),
-    )
 
+    bank: Any  # `matrix.Bank`
+    ladder: Ladder
+    line: Line
+    digit_bits: int
+    rows: int
+    lanes: int
 
-def _found(pulses: NDArray[Any], bank: Any, lines: Ladder) -> FloatArray:
-    """(vectors, strips, pair, phases, width) what the kernels take, in level steps."""
-    strips, pairs, _, _, width = bank.planes.shape
-    samples = np.empty((pairs, pulses.shape[1], width), bank.weights.dtype)
-    sums, squares = np.empty_like(samples[0]), np.empty_like(samples[0])
-    offsets, spared = _gated_kernels.level_zero(pulses, lines, samples)
-    signs = _gated_kernels.signs_of(False, 0, samples)
-    found = np.empty((pulses.shape[0], strips, *samples.shape))
-    for v in range(pulses.shape[0]):
-        for strip in range(strips):
-            _gated_kernels.pass_strip(
-                pulses[v], offsets[v], spared[v], strip, bank, lines, signs, sums, squares, samples
-            )
-            found[v, strip] = -samples * 2.0**-lines.fraction_bits
-    return found
+    def error(self, words: NDArray[Any]) -> LineError:
+        """The error for a batch of inputs, words (vectors, phases, monomials, words)."""
+        pulses = pulse_planes(words, self.digit_bits)
+        found = -self._in_use(self._passed(pulses, subtract=False, whole=0))
+        current, ideal = self._exact(pulses)
+        exact = ideal - current
+        exact = exact[..., :-1] - exact[..., -1:]
+        off = found - exact
+        return LineError(
+            conversions=off.size,
+            lost_mean=float(exact.mean()),
+            lost_max=float(exact.max()),
+            error_rms=float(np.sqrt((off**2).mean())),
+            error_max=float(np.abs(off).max()),
+            current=float(current[..., :-1].sum()),
+            ideal_current=float(ideal[..., :-1].sum()),
+        )
 
+    def count(self, words: NDArray[Any], subtract: bool, counts: NDArray[np.int64]) -> None:
+        """counts[ceil |A|] += 1 for what the lines let through of every column sum A."""
+        passed = self._in_use(self._passed(pulse_planes(words, self.digit_bits), subtract, whole=1))
+        whole = np.minimum(np.ceil(np.abs(passed)).astype(np.int64), counts.size - 1)
+        counts += np.bincount(whole.ravel(), minlength=counts.size)
 
-def _exact(pulses: NDArray[Any], bank: Any, lines: Ladder, line: Line, rows: int) -> FloatArray:
-    """The same by exact ladders, cell by cell."""
-    strips, pairs, _, _, width = bank.planes.shape
-    vectors, phases = pulses.shape[:2]
-    unit = int(lines.unit) * 2.0**-lines.fraction_bits
-    levels = (_bits(bank.planes) * (bank.weights[0] * unit)[:, None, None]).sum(axis=2)
-    cells = levels[..., :rows].reshape(-1, rows).T  # (rows, strips * pairs * width)
-    cells = np.hstack([cells, np.zeros((rows, 1))])  # and the dummy column
-    cells = np.repeat((cells + line.offset) / line.copies, line.copies, axis=0)
-    lost = np.zeros((vectors * phases, cells.shape[1]))
-    for number in range(pulses.shape[2]):
-        driven = _bits(pulses[:, :, number])[..., :rows].reshape(vectors * phases, rows)
-        driven = np.repeat(driven.astype(bool), line.copies, axis=1)
-        out = np.empty_like(lost)
-        _wire_kernels.ladders(np.ascontiguousarray(cells), driven, line.segment, line.end, out)
-        lost += driven @ cells - out
-    columns = (lost[:, :-1] - lost[:, -1:]).reshape(vectors, phases, strips, pairs, width)
-    return columns.transpose(0, 2, 3, 1, 4)
+    def _passed(self, pulses: NDArray[Any], subtract: bool, whole: int) -> FloatArray:
+        """(vectors, strips, converted, phases, width): `pass_block`, in level steps."""
+        strips, pairs, _, _, width = self.bank.planes.shape
+        shape = (len(pulses), strips, 1 if subtract else pairs, pulses.shape[1], width)
+        samples = np.empty(shape, self.bank.weights.dtype)
+        _gated_kernels.pass_block(pulses, self.bank, self.ladder, subtract, whole, samples)
+        return samples * 2.0**-self.ladder.fraction_bits
+
+    def _in_use(self, columns: NDArray[Any]) -> NDArray[Any]:
+        """(vectors, phases, converted * lanes) of (vectors, strips, converted, phases, width)."""
+        vectors, _, converted, phases, _ = columns.shape
+        in_order = columns.transpose(0, 3, 2, 1, 4).reshape(vectors, phases, converted, -1)
+        return in_order[..., : self.lanes].reshape(vectors, phases, -1)
+
+    def _exact(self, pulses: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+        """(vectors, phases, columns + 1) currents with lines, and without; last the dummy column.
+
+        By exact ladders, cell by cell.
+        """
+        line, (vectors, phases) = self.line, pulses.shape[:2]
+        cells = np.repeat((self._levels() + line.offset) / line.copies, line.copies, axis=0)
+        current = np.zeros((vectors * phases, cells.shape[1]))
+        ideal, out = np.zeros_like(current), np.empty_like(current)
+        for number in range(pulses.shape[2]):
+            driven = _bits(pulses[:, :, number])[..., : self.rows].reshape(-1, self.rows)
+            driven = np.repeat(driven.astype(bool), line.copies, axis=1)
+            _wire_kernels.ladders(cells, driven, line.segment, line.end, out)
+            current += out
+            ideal += driven @ cells
+        shape = (vectors, phases, -1)
+        return current.reshape(shape), ideal.reshape(shape)
+
+    def _levels(self) -> FloatArray:
+        """(rows, columns + 1) level of every cell, the last column's zero."""
+        unit = int(self.ladder.unit) * 2.0**-self.ladder.fraction_bits
+        planes = self.bank.planes.transpose(0, 1, 4, 2, 3)  # (strips, pair, width, P, W)
+        weighted = _bits(planes) * (self.bank.weights[0] * unit)[:, None]
+        levels = weighted.sum(axis=3)[..., : self.rows]  # (strips, pair, width, rows)
+        columns = self._in_use(levels.transpose(3, 0, 1, 2)[:, :, :, None])[:, 0]
+        return np.hstack([columns, np.zeros((self.rows, 1))])
 
 
 def _bits(words: NDArray[Any]) -> NDArray[np.uint8]:
-    """Words of rows (..., W[, width]) as bits; the planes' words lie before their lanes."""
-    if words.ndim == 5:
-        words = np.ascontiguousarray(words.transpose(0, 1, 2, 4, 3))
-    little = words.astype(words.dtype.newbyteorder("<"), copy=False)
-    octets = np.ascontiguousarray(little).view(np.uint8)
-    return np.unpackbits(octets, axis=-1, bitorder="little")
+    """Words of rows (..., W) as bits (..., rows)."""
+    little = np.ascontiguousarray(words.astype(words.dtype.newbyteorder("<"), copy=False))
+    return np.unpackbits(little.view(np.uint8), axis=-1, bitorder="little")

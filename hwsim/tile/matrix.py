@@ -30,7 +30,7 @@ from hwsim.tile.encoding import (
 )
 from hwsim.tile.gated import read_block
 from hwsim.tile.geometry import Geometry, ceil_div
-from hwsim.tile.line_error import LineError, line_error
+from hwsim.tile.line_error import BlockLines, LineError
 from hwsim.tile.planes import digit_planes, unsigned
 from hwsim.tile.programming import ProgrammedCopy, Programming, StuckLevels
 from hwsim.tile.spec import Engine
@@ -166,15 +166,23 @@ class ProgrammedMatrix:
         return Products(values, self.row_pulses(codes))
 
     def column_sum_histogram(self, codes: NDArray[np.int16]) -> IntArray:
-        """(bound + 1,) how often each magnitude of an ideal column sum occurs for `codes`."""
+        """(bound + 1,) how often each magnitude of an undisturbed column sum occurs for `codes`.
+
+        Where lines have resistance, of what they let through, rounded up.
+        """
         rows = min(self.row_levels.size, self.geometry.inputs_per_array)
         unflipped = rows * self.geometry.max_level * self.geometry.max_digit
         counts = np.zeros(unflipped + 1, np.int64)
+        difference = converts_differences(self.geometry)
         for block in self._blocks:
-            words = self._pack(codes[:, block.rows])
-            bank = block.copies[0].bank
-            difference = converts_differences(self.geometry)
-            _kernels.histogram_block(words, bank, difference, block.lane_scales.shape[1], counts)
+            words, lines = self._pack(codes[:, block.rows]), self._block_lines(block)
+            if lines is None:
+                bank, lanes = block.copies[0].bank, block.lane_scales.shape[1]
+                _kernels.histogram_block(words, bank, difference, lanes, counts)
+                continue
+            size = self._vectors_per_pass()
+            for start in range(0, words.shape[0], size):
+                lines.count(words[start : start + size], difference, counts)
         return counts
 
     def line_error(self, codes: NDArray[np.int16]) -> LineError:
@@ -183,16 +191,22 @@ class ProgrammedMatrix:
         Raises:
             MappingError: the lines have no resistance, or the cells no conductance.
         """
-        line, bits = self._cells.line, self.geometry.tile.dac_bits
-        if line is None:
-            raise MappingError("tile.wires: expected resistances and a device, found none")
         errors = []
         for block in self._blocks:
-            words, held = self._pack(codes[:, block.rows]), block.copies[0]
-            assert held.lines is not None
-            rows = block.rows.stop - block.rows.start
-            errors.append(line_error(words, bits, held.bank, held.lines, line, rows))
+            lines = self._block_lines(block)
+            if lines is None:
+                raise MappingError("tile.wires: expected resistances and a device, found none")
+            errors.append(lines.error(self._pack(codes[:, block.rows])))
         return LineError.joined(errors)
+
+    def _block_lines(self, block: _Block) -> BlockLines | None:
+        """A block's columns in the first copy behind their lines; None: without resistance."""
+        held, line = block.copies[0], self._cells.line
+        if held.lines is None or line is None:
+            return None
+        rows, lanes = block.rows.stop - block.rows.start, block.lane_scales.shape[1]
+        bits = self.geometry.tile.dac_bits
+        return BlockLines(held.bank, held.lines, line, bits, rows, lanes)
 
     def _read(self, codes: NDArray[np.int16], block: _Block, first: int, values: IntArray) -> None:
         """Add one row block's part of the products to `values`."""

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from hwsim.device.spec import Device, Fluctuation, ProgrammingError
 from hwsim.errors import MappingError
 from hwsim.peripherals.spec import Adc
-from hwsim.tile.columns import ArrayColumns
+from hwsim.tile.columns import SAMPLE_BITS, ArrayColumns
 from hwsim.tile.converter import Converter, column_bound, converts_differences, full_shift
+from hwsim.tile.encoding import encode, phase_weights, slice_weights
 from hwsim.tile.gated import pulse_planes
 from hwsim.tile.geometry import Geometry
+from hwsim.tile.line_error import LineError
 from hwsim.tile.matrix import ProgrammedMatrix
 from hwsim.tile.planes import with_products
 from hwsim.tile.spec import Averaging, Encoding, Engine, Precision, Subtraction, TileSpec, Wires
@@ -242,10 +244,103 @@ def test_a_matrix_of_zeros_behind_lines_gives_zero():
     assert not matrix.multiply(np.full((2, 10), 255, np.int16)).values.any()
 
 
-def test_single_arrays_with_resistive_lines_are_refused():
-    matrix = make_matrix(make_geometry(make_wires()), np.ones((10, 2), np.int64))
-    with pytest.raises(MappingError, match=r"tile\.wires: expected none for single arrays"):
-        ArrayColumns(matrix, 0, range(2))
+@pytest.mark.parametrize("subtraction", list(Subtraction))
+@pytest.mark.parametrize("dac_bits", [1, 2])
+@pytest.mark.parametrize("device", ["still", "fresh", "deviating"])
+def test_single_arrays_see_the_lines_that_the_matrix_does(subtraction, dac_bits, device):
+    stream = np.random.default_rng(9)
+    weights = stream.integers(-127, 128, (200, 9))
+    codes = stream.integers(0, 256, (2, 200)).astype(np.int16)
+    geometry = make_geometry(make_wires(2.0), subtraction=subtraction, dac_bits=dac_bits)
+    changes = {
+        "still": {},
+        "fresh": {"fluctuation": Fluctuation(law="relative", amplitude=0.1, source="test")},
+        "deviating": {"programming": ProgrammingError(sigma_absolute=0.05, source="test")},
+    }
+    matrix = make_matrix(geometry, weights, make_device(**changes[device]))
+    scales, phases = slice_weights(geometry), phase_weights(geometry)
+    shift, converter = matrix.converter.shift + SAMPLE_BITS, matrix.converter
+    found = np.zeros((2, 9), np.int64)
+    for block in range(matrix.row_blocks):
+        columns = ArrayColumns(matrix, block, range(9))
+        rows, pairs = matrix.block_rows(block), columns.shape[0]
+        for v, vector in enumerate(codes[:, rows]):
+            for t, weight in enumerate(phases):
+                digits = vector >> dac_bits * t & geometry.max_digit
+                samples = columns.samples(digits, v, t).reshape(pairs, -1, 9)
+                code = (samples + (1 << shift >> 1)) >> shift
+                code = np.clip(code, converter.low, converter.high)
+                folded = np.einsum("cs,csn->n", scales[:pairs], code) << converter.shift
+                found[v] += int(weight) * folded
+    np.testing.assert_array_equal(found, matrix.multiply(codes).values)
+
+
+def exact_sums(matrix: ProgrammedMatrix, weights, codes, wires: Wires):
+    """Magnitudes of the column sums of one row block of 2-bit differential cells, exactly."""
+    step = (WINDOW[1] - WINDOW[0]) / 3
+    levels = encode(weights, matrix.geometry)  # (pair, slices, rows, outputs)
+    pair, slices, rows, outputs = levels.shape
+    cells = levels.transpose(2, 0, 1, 3).reshape(rows, -1) * step + WINDOW[0]
+    cells = np.hstack([cells, np.full((rows, 1), WINDOW[0])])
+    driven = (codes[:, None] >> np.arange(8)[:, None] & 1).astype(bool).reshape(-1, rows)
+    let = gated_columns(cells, driven, wires) / step
+    return np.diff((let[:, :-1] - let[:, -1:]).reshape(-1, pair, slices * outputs), axis=1)
+
+
+def test_the_range_of_a_converter_is_calibrated_on_what_the_lines_let_through():
+    stream = np.random.default_rng(10)
+    weights, codes = stream.integers(0, 128, (128, 5)), stream.integers(200, 256, (6, 128))
+    codes = codes.astype(np.int16)
+    wires = make_wires(4.0)
+    behind = make_matrix(make_geometry(wires), weights).column_sum_histogram(codes)
+    ideal = make_matrix(make_geometry(), weights).column_sum_histogram(codes)
+    exact = np.abs(exact_sums(make_matrix(make_geometry(wires), weights), weights, codes, wires))
+    assert behind.sum() == ideal.sum() == exact.size
+    largest = [np.flatnonzero(counts)[-1] for counts in (behind, ideal)]
+    assert largest[0] == pytest.approx(exact.max(), abs=2)
+    assert largest[0] < 0.9 * largest[1]
+    mean = (behind * np.arange(behind.size)).sum() / behind.sum()
+    assert mean == pytest.approx(exact.mean(), abs=0.7)  # half of it is the rounding up
+
+
+def test_a_histogram_behind_lines_of_zero_ohms_is_the_ideal_one():
+    stream = np.random.default_rng(11)
+    weights = stream.integers(-127, 128, (300, 70))
+    codes = stream.integers(0, 256, (40, 300)).astype(np.int16)
+    found = [
+        make_matrix(make_geometry(wires), weights).column_sum_histogram(codes)
+        for wires in (None, make_wires(0.0))
+    ]
+    np.testing.assert_array_equal(*found)
+
+
+def test_the_power_is_that_of_the_exact_currents():
+    """Two columns of a pair, two driven rows: a circuit solved by hand."""
+    wires, high, low = make_wires(100.0), WINDOW[1], WINDOW[0]
+    geometry = make_geometry(wires, cell_bits=4, precision=Precision(weight_bits=5))
+    matrix = make_matrix(geometry, np.array([[15], [15]]))
+    error = matrix.line_error(np.array([[1, 1]], np.int16))
+
+    def column(cell):
+        above = 1 / (1 / cell + 100)
+        return 1 / (1 / (above + cell) + 100)
+
+    share = (column(high) + column(low)) / (2 * high + 2 * low)
+    assert error.power_share == pytest.approx(share, rel=1e-9)
+    assert error.conversions == 2 * geometry.phases.count
+
+
+def test_lanes_that_hold_no_column_do_not_count():
+    stream = np.random.default_rng(12)
+    weights, codes = stream.integers(-127, 128, (128, 5)), stream.integers(0, 256, (3, 128))
+    codes = codes.astype(np.int16)
+    wide = make_geometry(make_wires(), cell_bits=1)  # 35 lanes of 36
+    error = make_matrix(wide, weights).line_error(codes)
+    parts = [make_matrix(wide, weights[:, [n]]).line_error(codes) for n in range(5)]
+    assert error.conversions == 3 * 8 * 2 * 35
+    joined = LineError.joined(parts)
+    assert error.lost_mean == pytest.approx(joined.lost_mean, rel=1e-12)
+    assert error.power_share == pytest.approx(joined.power_share, rel=1e-12)
 
 
 def test_chains_of_states_with_resistive_lines_are_refused():

@@ -130,6 +130,79 @@ def test_gated_columns_equal_both_rails_in_full(case):
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-18)
 
 
+@given(arrays(most=16), st.sampled_from([0.5, 3.0]))
+def test_only_resistance_times_conductance_matters(case, factor):
+    """All resistances divided by a factor, all conductances multiplied: so are the currents."""
+    cells, wires, stream = case
+    ohms = wires.model_dump(exclude={"source"})
+    scaled = make_wires(**{name: ohm / factor for name, ohm in ohms.items()})
+    driven = stream.random((3, cells.shape[0])) < 0.5
+    for found, expected in (
+        (transfer_matrix(factor * cells, scaled), transfer_matrix(cells, wires)),
+        (gated_columns(factor * cells, driven, scaled), gated_columns(cells, driven, wires)),
+    ):
+        np.testing.assert_allclose(found, factor * expected, rtol=1e-10, atol=1e-18)
+
+
+def test_a_cell_counts_less_the_farther_it_is_from_both_ends():
+    """Equal cells: the transfer falls along the word line and away from the sense end."""
+    wires = make_wires(word_line_ohm=2, bit_line_ohm=3, source_ohm=5, sense_ohm=7)
+    transfer = transfer_matrix(np.full((12, 9), 1e-4), wires).sum(axis=0)
+    assert (np.diff(transfer) < 0).all()  # columns, from the drivers on
+    one = np.eye(12, dtype=bool)
+    gated = gated_columns(np.full((12, 1), 1e-4), one, wires)[:, 0]
+    assert (np.diff(gated) > 0).all()  # rows, towards the ends
+
+
+@pytest.mark.parametrize("kind", ["passive", "gated"])
+def test_small_resistances_take_their_first_order(kind):
+    """What is lost is linear in r, and by Cohn's theorem the power in the wires: the currents of
+    ideal lines squared.  The rest falls with r squared."""
+    stream = np.random.default_rng(13)
+    cells = stream.uniform(1e-5, 1e-4, (7, 5))
+    below, right = cells.cumsum(axis=0), cells[:, ::-1].cumsum(axis=1)[:, ::-1]
+    rest = []
+    for ohm in (1e-2, 1e-3):
+        if kind == "passive":  # one volt on every word line: power is the sum of currents
+            wires = make_wires(word_line_ohm=ohm, bit_line_ohm=ohm)
+            left, first = transfer_matrix(cells, wires).sum(), (below**2 + right**2).sum()
+        else:
+            wires = make_wires(bit_line_ohm=ohm)
+            left, first = gated_columns(cells, np.ones((1, 7), bool), wires).sum(), (below**2).sum()
+        lost = cells.sum() - left
+        rest.append(abs(lost / (ohm * first) - 1))
+    assert rest[0] < 1e-2
+    assert rest[1] == pytest.approx(rest[0] / 10, rel=0.01)
+
+
+@given(arrays(most=6))
+def test_power_of_the_drivers_is_dissipated_in_cells_and_wires(case):
+    """One volt at all drivers and ground at all sense ends: the drivers give sum(T) watts."""
+    cells, wires, stream = case
+    driven = stream.random(cells.shape[0]) < 0.7
+    for circuit, given_W in (
+        (twin.passive_circuit(cells, np.ones(len(cells)), wires), transfer_matrix(cells, wires)),
+        (twin.gated_circuit(cells, driven, wires), gated_columns(cells, driven[None], wires)),
+    ):
+        volts, currents = circuit.solve()
+        in_wires = sum(
+            ohm * ampere**2 for (_, _, ohm), ampere in zip(circuit.wires, currents, strict=True)
+        )
+        in_cells = sum(
+            siemens * (volts[start] - volts[end]) ** 2 for start, end, siemens in circuit.cells
+        )
+        assert given_W.sum() == pytest.approx(in_wires + in_cells, rel=1e-9, abs=1e-18)
+
+
+def test_gated_columns_do_not_see_each_other():
+    stream = np.random.default_rng(14)
+    cells, driven = stream.uniform(1e-5, 1e-4, (20, 6)), stream.random((4, 20)) < 0.5
+    wires, order = make_wires(bit_line_ohm=9, source_line_ohm=2, sense_ohm=4), [3, 0, 5, 1, 4, 2]
+    np.testing.assert_array_equal(
+        gated_columns(cells[:, order], driven, wires), gated_columns(cells, driven, wires)[:, order]
+    )
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_ngspice_gives_the_same_currents(name):
     case = json.loads((GOLDEN / f"{name}.json").read_text())
