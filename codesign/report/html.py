@@ -1,47 +1,50 @@
 """One self-contained HTML page: no request leaves it, user text stays text."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import altair
 import jinja2
 import vl_convert
 
-from codesign.report import cosim
-from codesign.report.charts import MAX_LAYERS, charts
+from codesign.report import content, cosim
+from codesign.report.chart import Chart
+from codesign.report.chart_cost import MAX_LAYERS
+from codesign.report.charts import charts
 from codesign.report.headline import headlines
-from codesign.report.quantities import grouped, percent, si, square_mm
 from codesign.report.result import Result
+
+_TEMPLATES = ("base.html.j2", "parts.html.j2", "page.html.j2", "style.css.j2", "script.js.j2")
 
 
 def to_html(result: Result) -> str:
     """The report as one page that needs no network."""
-    return _template().render(
+    return page(
+        "page.html.j2",
+        charts(result),
         result=result,
         headlines=headlines(result),
-        specs=_script_json(charts(result)),
-        vega=_vega(),
-        components=_components(result),
-        cosim=cosim,
+        components=content.component_table(result),
+        layers=content.layer_table(result),
+        figures=content.figure_table(result),
+        provenance=content.provenance_table(result),
+        cosim_tables=content.cosim_tables(result),
+        cosim_summary=cosim.summary(result.cosim) if result.cosim else "",
         hidden_layers=max(0, sum(layer.tiles > 0 for layer in result.layers) - MAX_LAYERS),
     )
 
 
-def _components(result: Result) -> list[tuple[str, float | None, float | None, float | None]]:
-    """(component, energy, share of energy, area), the costliest first."""
-    energy, area = result.energy_J, result.area_m2
-    names = dict.fromkeys((*energy.by_component, *area.by_component))
-    rows = [
-        (
-            name,
-            energy.by_component.get(name),
-            energy.by_component[name] / energy.total if name in energy.by_component else None,
-            area.by_component.get(name),
-        )
-        for name in names
-    ]
-    return sorted(rows, key=lambda row: row[1] or 0.0, reverse=True)
+def page(template: str, shown: Mapping[str, Chart], **parts: Any) -> str:
+    """A page from a template, with the charts that it shows."""
+    specs = {name: chart.spec for name, chart in shown.items()}
+    return (
+        _templates()
+        .get_template(template)
+        .render(charts=shown, specs=_script_json(specs), vega=_vega(), **parts)
+    )
 
 
 def _script_json(value: object) -> str:
@@ -61,23 +64,14 @@ def _vega() -> str:
 
 
 @cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
+def _templates() -> jinja2.Environment:
+    folder = resources.files(__package__)
+    return jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         loader=jinja2.DictLoader(
-            {
-                name: resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-                for name in ("page.html.j2", "style.css.j2", "script.js.j2")
-            }
+            {name: folder.joinpath(name).read_text(encoding="utf-8") for name in _TEMPLATES}
         ),
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "si": si,
-        "percent": percent,
-        "grouped": grouped,
-        "square_mm": square_mm,
-    }
-    return environment.get_template("page.html.j2")

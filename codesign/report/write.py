@@ -5,7 +5,7 @@ from pathlib import Path
 
 from codesign.report.files import to_json, write_whole
 from codesign.report.result import Result
-from codesign.report.tables import to_csv, to_markdown
+from codesign.report.text import to_csv, to_latex, to_markdown
 from hwsim.errors import SpecError
 from hwsim.spec import unknown
 
@@ -17,6 +17,7 @@ class ReportFormat(Enum):
     JSON = "json"  # the record itself
     CSV = "csv"  # one row per layer
     MARKDOWN = "markdown"
+    LATEX = "latex"  # tables for a paper
 
 
 _SUFFIXES = {
@@ -26,6 +27,7 @@ _SUFFIXES = {
     ".csv": ReportFormat.CSV,
     ".md": ReportFormat.MARKDOWN,
     ".markdown": ReportFormat.MARKDOWN,
+    ".tex": ReportFormat.LATEX,
 }
 
 
@@ -42,12 +44,15 @@ def format_of(path: Path) -> ReportFormat:
 
 def render(result: Result, format: ReportFormat) -> str:
     """The report as text."""
-    if format is ReportFormat.JSON:
-        return to_json(result)
-    if format is ReportFormat.CSV:
-        return to_csv(result)
-    if format is ReportFormat.MARKDOWN:
-        return to_markdown(result)
+    match format:
+        case ReportFormat.JSON:
+            return to_json(result)
+        case ReportFormat.CSV:
+            return to_csv(result)
+        case ReportFormat.MARKDOWN:
+            return to_markdown(result)
+        case ReportFormat.LATEX:
+            return to_latex(result)
     # altair and vl-convert take a second to import; only this format pays for them.
     from codesign.report.html import to_html  # noqa: PLC0415
 
