@@ -13,7 +13,7 @@ SYSTEM_PACKAGES := g++ make perl iverilog ccache chromium ngspice
 INTERPRETED := $(addprefix tests/hwsim/test_,$(addsuffix .py, \
 	columns disturbances exact fluctuation requantizer rng tile))
 
-.PHONY: setup demo test lint rtl-lint rtl-proofs rtl-mutations rtl-synth types readme clean
+.PHONY: setup demo test lint rtl-lint rtl-proofs rtl-mutations rtl-synth types readme validation clean
 
 setup: $(STAMP)
 
@@ -58,6 +58,9 @@ types: setup
 
 readme: setup
 	$(VENV)/bin/python -m codesign.demo.readme
+
+validation: setup
+	$(VENV)/bin/hwsim validation --out docs/validation.md
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

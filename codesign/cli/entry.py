@@ -20,6 +20,7 @@ from codesign.cli.map import map_verb
 from codesign.cli.report import report
 from codesign.cli.rtl import rtl
 from codesign.cli.simulate import simulate
+from codesign.cli.validation import validation
 from hwsim.errors import HwsimError
 
 WRONG_INPUT = 2
@@ -39,7 +40,7 @@ def hwsim() -> None:
     """
 
 
-for verb in (demo, map_verb, simulate, cosim, report, rtl, arch, device):
+for verb in (demo, map_verb, simulate, cosim, report, rtl, arch, device, validation):
     hwsim.add_command(verb)
 
 

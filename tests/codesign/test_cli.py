@@ -89,6 +89,7 @@ def test_all_verbs_are_there() -> None:
         "report",
         "rtl",
         "simulate",
+        "validation",
     }
 
 
