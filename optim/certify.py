@@ -27,7 +27,7 @@ from hwsim.errors import DataError
 
 FloatArray = NDArray[np.float64]
 #: Parts of the capital that the mixture bets.
-BETS: FloatArray = np.concatenate([np.geomspace(1e-3, 0.5, 20), [0.7, 0.9, 0.99]])
+BETS: FloatArray = 0.99 * 0.5 ** np.arange(10.0)
 _BISECTIONS = 40
 
 

@@ -1,0 +1,94 @@
+"""What is optimised: a network on hardware, and the images that choose and that judge."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.chip.spec import Arch
+from hwsim.cost import Technology
+from hwsim.tile.spec import Engine
+from mapping.execute import IdealBackend, run
+from mapping.network import QuantizedNetwork
+from mapping.shapes import LayerShape, layer_shapes
+
+
+@final
+@dataclass(frozen=True)
+class Examples:
+    """images: (samples, *input shape) float32; labels: (samples,) class numbers."""
+
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def taken(self, chosen: Any) -> "Examples":
+        """Those of an index array or slice."""
+        return Examples(self.images[chosen], self.labels[chosen])
+
+
+@final
+@dataclass(frozen=True)
+class Problem:
+    """A network in integers on an architecture.
+
+    tuning: images that settings are chosen by; calibration, for the converters' ranges, too;
+    testing: images that a design is certified on, none of them used to choose it.
+    """
+
+    network: QuantizedNetwork
+    arch: Arch
+    technology: Technology
+    tuning: Examples
+    testing: Examples
+    engine: Engine = Engine.MOMENTS
+    seed: int = 0
+
+    @cached_property
+    def shapes(self) -> Sequence[LayerShape]:
+        """Layers that lie on tiles, in execution order."""
+        return layer_shapes(self.network)
+
+    @cached_property
+    def tuning_logits(self) -> NDArray[np.float32]:
+        """(tuning images, classes) of the undisturbed integers."""
+        return run(self.network, self.tuning.images, IdealBackend(self.network))
+
+    @cached_property
+    def content(self) -> Mapping[str, Any]:
+        """All that a result depends on besides the design, for the key of an evaluation."""
+        return {
+            "network": _digest(
+                *(
+                    array
+                    for name in sorted(self.network.layers)
+                    for array in vars(self.network.layers[name]).values()
+                ),
+                *self.network.network.constants.values(),
+                self.network.network.nodes,
+                self.network.tensors,
+            ),
+            "arch": _digest(self.arch.model_dump_json()),
+            "tuning": _digest(self.tuning.images, self.tuning.labels),
+            "testing": _digest(self.testing.images, self.testing.labels),
+            "engine": self.engine.value,
+            "seed": self.seed,
+        }
+
+
+def _digest(*parts: Any) -> str:
+    """SHA-256 over texts and over arrays with their shapes and types."""
+    sha = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            sha.update(f"{part.dtype}{part.shape}".encode())
+            sha.update(np.ascontiguousarray(part).tobytes())
+        else:
+            sha.update(str(part).encode())
+    return sha.hexdigest()
