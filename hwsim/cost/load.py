@@ -3,9 +3,11 @@
 `extends: NAME` at the top takes another technology; under a section (`buffer: {extends: NAME}`)
 it takes a component of `hwsim/cost/parts` in place of the whole section, the keys beside it put
 over the component's.  `scale_to: {feature_size_m: .., supply_V: ..}` scales what the file
-extends (hwsim.cost.scaling); the file's own keys are at the new node already.
+extends (hwsim.cost.scaling); the file's own keys are at the new node already.  A figure with a
+new value needs its own source: nothing but the unit is inherited.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +17,7 @@ from hwsim.cost.part import part
 from hwsim.cost.scaling import scaled
 from hwsim.cost.technology import Technology
 from hwsim.errors import SpecError
-from hwsim.spec import Spec, extends_chain, merge, unknown, validate
+from hwsim.spec import Spec, extends_chain, unknown, validate
 from hwsim.units import Metre, Volt
 
 _TECHNOLOGIES = Path(__file__).parent / "technology"
@@ -56,7 +58,7 @@ def load_technology(name_or_path: str | Path) -> Technology:
             if isinstance(section, dict) and "extends" in section:
                 content[key] = _component(section, f"{file}: {key}")
                 merged.pop(key, None)
-        merged = merge(merged, content)
+        merged = _over(merged, content)
     return validate(Technology, merged, str(path))
 
 
@@ -67,9 +69,26 @@ def _scaled(below: dict[str, Any], target: object, file: Path) -> dict[str, Any]
         raise SpecError(f"{file}: scale_to: expected a technology to extend, found none")
     to = validate(ScaleTo, target, f"{file}: scale_to")
     technology = validate(Technology, below, str(file))
-    return scaled(technology, to.feature_size_m, to.supply_V).model_dump(mode="json")
+    try:
+        return scaled(technology, to.feature_size_m, to.supply_V).model_dump(mode="json")
+    except SpecError as error:
+        raise SpecError(f"{file}: scale_to: {error}") from None
 
 
 def _component(section: dict[str, Any], where: str) -> dict[str, Any]:
     keys = dict(section)
-    return merge(part(str(keys.pop("extends")), f"{where}.extends"), keys)
+    return _over(part(str(keys.pop("extends")), f"{where}.extends"), keys)
+
+
+def _over(below: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
+    """`below` with `keys` put over it; a new value keeps nothing of the old figure but its unit."""
+    if "value" in below and "value" in keys:
+        return {"unit": below.get("unit"), **keys}
+    merged = dict(below)
+    for key, value in keys.items():
+        old = merged.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            merged[key] = _over(old, value)
+        else:
+            merged[key] = value
+    return merged
