@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.chip.spec import Arch
+from hwsim.device.spec import Device
 from hwsim.peripherals.spec import AdcRange
 from hwsim.tile.converter import (
     Converter,
@@ -172,14 +173,25 @@ def calibrate(
 ) -> dict[str, int]:
     """log2 of each layer's least significant bit, from its column sums on `images`.
 
-    A layer whose converter has a full range needs none and is left out; the products of the
-    run are exact.
+    Sums are those of undisturbed cells, behind the lines where these have resistance.  A layer
+    whose converter has a full range needs none and is left out; the products of the run are
+    exact.
     """
     if arch.tile.adc.range is not AdcRange.CALIBRATED:
         return {}
     observer = _RangeObserver(network, plan, arch)
     run(network, images, observer, progress=progress)
     return observer.shifts()
+
+
+def _undisturbed(device: Device) -> Device:
+    """Its window alone."""
+    return Device(
+        name=device.name,
+        conductance_min_S=device.conductance_min_S,
+        conductance_max_S=device.conductance_max_S,
+        source=device.source,
+    )
 
 
 @final
@@ -217,7 +229,7 @@ class _Observed:
 @final
 @dataclass(frozen=True)
 class _ObservedLayer:
-    """Column sums of one layer, counted on ideal arrays."""
+    """Column sums of one layer, counted on undisturbed arrays."""
 
     geometry: Geometry
     groups_per_array: int
@@ -231,7 +243,8 @@ class _ObservedLayer:
         weights = layer_weights(network, layer.name)
         converter = Converter(geometry.tile.adc.bits, 0, converts_differences(geometry))
         parts = _packs(weights, layer.groups_per_array)
-        matrices = tuple(ProgrammedMatrix(part, geometry, converter) for part in parts)
+        device = _undisturbed(device_with(arch.device, layer.knobs)) if arch.tile.wires else None
+        matrices = tuple(ProgrammedMatrix(part, geometry, converter, device) for part in parts)
         rows = min(layer.rows * layer.groups_per_array, geometry.inputs_per_array)
         bound = rows * geometry.max_level * geometry.max_digit
         counts = np.zeros(bound + 1, np.int64)
