@@ -3,8 +3,8 @@
 | part | energy | area |
 |---|---|---|
 | digital blocks, memories, bus, routers, one-bit drivers | Stillmaker and Baas 2017 | the same |
-| converters of a survey | the survey's fit at the new node | the same |
-| converters of a table | its exponent of the node | its exponents |
+| converters of a survey | the fit at the new node; V^2 against the nominal supplies | the fit |
+| converters of a table | the fit's exponent of the node; V^2 likewise | the fit's exponents |
 | word lines and gates of cells | capacitance with the length, V^2 | cells F^2, drivers as digital |
 | wires of the mesh | V^2 at a constant capacitance per length | - |
 | sample and hold | V^2: its capacitor is set by noise, not by the node | unchanged |
@@ -59,6 +59,9 @@ class _Step:
         self._size_m, self._supply_V = feature_size_m, supply_V
         self._length = feature_size_m / old_m
         self._voltage = supply_V / old_V
+        trend = rule.nominal_V(feature_size_m) / rule.nominal_V(old_m)
+        # The survey's exponent of the node holds the nominal supplies already.
+        self._off_nominal = (self._voltage / trend) ** 2
         self._energy = rule.energy(feature_size_m, supply_V) / rule.energy(old_m, old_V)
         self._area = rule.area(feature_size_m) / rule.area(old_m)
         self._rule = rule.source.split(",", 1)[0] + " 2017"
@@ -95,14 +98,15 @@ class _Step:
     def _adc(self, adc: AdcPrice) -> AdcPrice:
         if adc.survey:
             size = self._figure(adc.survey.feature_size, self._length, "length")
-            return adc.model_copy(
-                update={"survey": adc.survey.model_copy(update={"feature_size": size})}
-            )
-        survey = survey_fit()
-        energy = survey.node_exponent.value
-        area = survey.area_node_exponent.value + energy * survey.area_energy_exponent.value
-        factors = {"energy": self._length**energy, "area": self._length**area}
-        points = tuple(self._changed(point, "ADC survey fit", **factors) for point in adc.points)
+            survey = self._changed(adc.survey, "V^2", scale=self._off_nominal)
+            survey = survey.model_copy(update={"feature_size": size})
+            return adc.model_copy(update={"survey": survey})
+        fit = survey_fit()
+        energy = self._length**fit.node_exponent.value * self._off_nominal
+        area = self._length**fit.area_node_exponent.value * energy**fit.area_energy_exponent.value
+        points = tuple(
+            self._changed(point, "ADC survey fit", energy=energy, area=area) for point in adc.points
+        )
         return adc.model_copy(update={"points": points})
 
     def _changed(self, at: S, rule: str = "constant field", /, **factors: float) -> S:

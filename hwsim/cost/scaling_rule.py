@@ -10,7 +10,7 @@ from pydantic import Field
 
 from hwsim.errors import SpecError
 from hwsim.spec import Spec, read_yaml, validate
-from hwsim.units import Metre, Ratio
+from hwsim.units import Metre, Ratio, Volt
 
 _FILE = Path(__file__).parent / "rules" / "stillmaker-baas-2017.yaml"
 
@@ -19,6 +19,7 @@ class ScalingNode(Spec):
     """One node: its area, and its energy as a polynomial in the supply, both relative."""
 
     feature_size_m: Annotated[Metre, Field(gt=0)]
+    supply_V: Annotated[Volt, Field(gt=0)]  # nominal
     area: Annotated[Ratio, Field(gt=0)]
     energy_V2: Ratio
     energy_V1: Ratio
@@ -48,6 +49,10 @@ class ScalingRule(Spec):
     def area(self, feature_size_m: float) -> float:
         """Relative area; between nodes a power of the feature size."""
         return self._between(feature_size_m, lambda node: node.area)
+
+    def nominal_V(self, feature_size_m: float) -> float:
+        """Nominal supply; between nodes a power of the feature size."""
+        return self._between(feature_size_m, lambda node: node.supply_V)
 
     def energy(self, feature_size_m: float, supply_V: float) -> float:
         """Relative switching energy; between nodes a power of the feature size.
