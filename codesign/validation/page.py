@@ -23,6 +23,7 @@ No figure of ours is fitted to a row that is called predicted.
 |---|---|
 | input | the published figure, or what it is the sum of, is in our files: an echo, no evidence |
 | calibrated | one figure of our files was computed from this row: no error by construction |
+| borrowed | predicted from figures of others, who may have fitted them to this measurement |
 | predicted | the row entered none of our files; only these count in the summary |
 
 Rows of one design share figures, so that their errors are not independent.
@@ -41,8 +42,9 @@ _SUMMARY = (
     "design",
     "input",
     "calibrated",
+    "borrowed",
     "predicted",
-    f"within {EXPLAIN_ABOVE:.0%}",
+    f"within {100 * EXPLAIN_ABOVE:.0f} %",
     "median error",
     "largest",
 )
@@ -92,7 +94,7 @@ def _summary_section(rows: Sequence[Row], designs: dict[str, Design]) -> str:
 
 
 def _counts(found: Summary) -> tuple[str, ...]:
-    counts = (found.inputs, found.calibrated, found.predicted, found.within)
+    counts = (found.inputs, found.calibrated, found.borrowed, found.predicted, found.within)
     errors = (found.median_error, found.max_error)
     return (*map(str, counts), *("-" if e is None else f"{100 * e:.1f} %" for e in errors))
 

@@ -23,6 +23,7 @@ class Role(Enum):
 
     INPUT = "input"  # the published figure, or one it is the sum of, is in our files
     CALIBRATED = "calibrated"  # one figure of our files was computed from it
+    BORROWED = "borrowed"  # predicted from figures that others may have fitted to it
     PREDICTED = "predicted"  # it entered none of our files
 
 

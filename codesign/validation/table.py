@@ -71,6 +71,7 @@ class Summary:
 
     inputs: int
     calibrated: int
+    borrowed: int
     predicted: int
     within: int  # predicted rows whose error is at most EXPLAIN_ABOVE
     median_error: float | None  # None: nothing is predicted
@@ -98,6 +99,7 @@ def summary(rows: Sequence[Row]) -> Summary:
     return Summary(
         inputs=roles[Role.INPUT],
         calibrated=roles[Role.CALIBRATED],
+        borrowed=roles[Role.BORROWED],
         predicted=len(errors),
         within=sum(error <= EXPLAIN_ABOVE for error in errors),
         median_error=median(errors) if errors else None,
