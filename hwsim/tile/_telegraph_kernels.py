@@ -1,14 +1,22 @@
 """Telegraph noise cell by cell: the state of every driven cell at every read is one random bit.
 
 The states of a word's cells are one random word, the disturbed column sum a few AND +
-population counts more; names and shapes as in `_kernels`.
+population counts more; names and shapes as in `_kernels`.  With s_i = +1 or -1,
+
+    sum_i x_i a(g_i) s_i = 2 * (sum over high cells) - (sum over all cells)
+
+and a(g) a polynomial of the level's bits, a conversion sees the sum over k of scales[k] *
+counts[k], whole numbers (K, T, width):
+
+    level sum | all cells in each of the first masks | high cells | high cells in each mask
 """
 
 import numpy as np
 
 from hwsim._jit import kernel, popcount
 from hwsim.rng import GOLDEN, fold, mix
-from hwsim.tile._converter_kernels import at_rest, distort
+from hwsim.tile._chain_kernels import advance, reach
+from hwsim.tile._converter_kernels import at_rest, distort, sense
 from hwsim.tile._kernels import (
     GROUP,
     SAMPLE_ONE,
@@ -21,7 +29,6 @@ from hwsim.tile._kernels import (
 
 GAUSSIAN = 0x47415553  # continues the address of a strip's cell states to its column noise
 ONE = np.uint64(1)
-CHAIN = 256  # reads per step of the next level of a Markov chain
 
 
 @kernel
@@ -38,11 +45,11 @@ def exact_block(words, bank, cells, adc, phase_scales, key, first, acc):
         for strip in range(strips):
             for v in range(group, min(group + GROUP, words.shape[0])):
                 acc[v, strip] = 0
-                if at_rest(adc.errors) and not driven(words[v]):
+                if cells.floor == 0 and at_rest(adc.errors) and not driven(words[v]):
                     continue
                 strip_key = fold(fold(key, first + v), strip)
                 exact_strip(words[v], strip, bank, cells, adc.subtract, strip_key, samples)
-                distort(samples, strip, adc.errors)
+                sense(samples, v, strip, adc)
                 for c in range(acc.shape[2]):
                     convert(samples[c], adc, phase_scales, acc[v, strip, c])
 
@@ -55,28 +62,81 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
     """
     phases = words.shape[0]
     _, pairs, _, rows, width = bank.planes.shape
-    values = np.zeros(samples.shape, np.float32)
-    variances = np.full(samples.shape, cells.floor, np.float32)
-    sums = np.empty(samples.shape[1:], bank.weights.dtype)
-    fair = np.empty((phases, rows * width * bank.planes.itemsize // 8), np.uint64)
+    fair = np.empty(rows * width * bank.planes.itemsize // 8, np.uint64)
     spare = np.empty_like(fair)
-    states = fair.view(bank.planes.dtype).reshape(phases, rows, width)
+    states = fair.view(bank.planes.dtype).reshape(rows, width)
+    counts = np.zeros((samples.shape[0], cells.scales.shape[0], phases, width), bank.weights.dtype)
+    values = np.zeros(samples.shape, np.float32)
     read = words
-    rows_drawn = np.full(phases, fair.shape[1])
-    if cells.coefficients.shape[0] == 0 and words.shape[1] == 1:
+    used = np.full(phases, rows)
+    if cells.masks.shape[2] == 0 and words.shape[1] == 1:
         # All cells alike: the driven ones take the first bits, and no more words are drawn.
         read = np.zeros_like(words)
         for t in range(phases):
-            rows_drawn[t] = _first_bits(words, t, read) * fair.shape[1] // rows
+            used[t] = _first_bits(words, t, read)
     for pair in range(pairs):
         c = pair if samples.shape[0] > 1 else 0
-        sign = np.float32(-1) if subtract and pair == 1 else np.float32(1)
-        _all_low(words, strip, pair, sign, bank, cells, sums, values[c], variances[c])
+        weights, digits, offset = _signed(subtract and pair == 1, bank, cells)
+        _add_offset(words, offset, digits.shape[0], values[c])
+        _count_all(words, strip, pair, bank, cells, weights, digits, counts[c])
         for copy in range(cells.copies):
             number = (pair * cells.copies + copy) * cells.duty.shape[0]
-            _draw_bits(key, number, cells.duty, cells.duty.shape[0], rows_drawn, spare, fair)
-            _add_high(read, strip, pair, sign, cells, states, sums, values[c])
-    _finish(values, variances, cells, key, samples)
+            for t in range(phases):
+                _draw_bits(key, number, phases, t, cells.duty, used[t] * width, spare, fair, states)
+                _count_high(read, t, used[t], strip, pair, cells, digits, states, counts[c])
+            if (copy + 1) % cells.batch == 0:
+                _add_counts(cells.scales, counts[c], values[c])
+    for c in range(samples.shape[0]):
+        _add_counts(cells.scales, counts[c], values[c])
+    _finish(words, strip, bank, cells, key, values, samples)
+
+
+@kernel
+def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
+    """As `exact_block`, the states of a cell at successive reads forming a two-state chain.
+
+    Read number n = (first + v) * T + t.  The chains of a strip are addressed by (key, GAUSSIAN,
+    strip, column of the pair and copy).
+    """
+    strips, pairs, _, rows, width = bank.planes.shape
+    phases = words.shape[1]
+    samples = np.empty((acc.shape[2], phases, width), np.int32)
+    per_row = width * bank.planes.itemsize // 8
+    chains = np.empty((pairs, cells.copies, cells.chain.top + 2, rows, per_row), np.uint64)
+    counts = np.zeros((samples.shape[0], cells.scales.shape[0], phases, width), bank.weights.dtype)
+    values = np.zeros(samples.shape, np.float32)
+    for strip in range(strips):
+        chain_key = fold(fold(key, GAUSSIAN), strip)
+        for v in range(words.shape[0]):
+            values[:] = 0
+            for pair in range(pairs):
+                c = pair if samples.shape[0] > 1 else 0
+                weights, digits, offset = _signed(adc.subtract and pair == 1, bank, cells)
+                _add_offset(words[v], offset, digits.shape[0], values[c])
+                _count_all(words[v], strip, pair, bank, cells, weights, digits, counts[c])
+                for copy in range(cells.copies):
+                    trap_key = fold(chain_key, pair * cells.copies + copy)
+                    chain = chains[pair, copy]
+                    states = chain[0].reshape(-1).view(bank.planes.dtype).reshape(rows, width)
+                    for t in range(phases):
+                        read = (first + v) * phases + t
+                        if v == 0 and t == 0:
+                            reach(trap_key, read, cells.chain, chain)
+                        else:
+                            advance(trap_key, read, cells.chain, chain)
+                        _count_high(
+                            words[v], t, rows, strip, pair, cells, digits, states, counts[c]
+                        )
+                    if (copy + 1) % cells.batch == 0:
+                        _add_counts(cells.scales, counts[c], values[c])
+            for c in range(samples.shape[0]):
+                _add_counts(cells.scales, counts[c], values[c])
+            strip_key = fold(fold(key, first + v), strip)
+            _finish(words[v], strip, bank, cells, strip_key, values, samples)
+            distort(samples, strip, adc.errors)
+            acc[v, strip] = 0
+            for c in range(acc.shape[2]):
+                convert(samples[c], adc, phase_scales, acc[v, strip, c])
 
 
 @kernel
@@ -93,33 +153,144 @@ def _first_bits(words, t, read):
 
 
 @kernel
-def _all_low(words, strip, pair, sign, bank, cells, sums, values, variances):
-    """Level sums of one column of the pair with every cell in its low state, and current noise.
+def _draw_bits(key, number, phases, t, digits, lanes, spare, bits, states):
+    """Bits that are one with the probability that `digits` spell, for the first lanes of states.
 
-    With s_i = +1 or -1,  sum_i x_i a(g_i) s_i = 2 * (sum over high cells) - (sum over all cells).
+    bits are the same memory as states, as 64-bit words; spare is as long.  Digit d of phase t
+    is drawn from the block of fair words with the number (number + d) * phases + t under `key`.
     """
-    every = np.float32(cells.copies)
-    for m in range(bank.weights.shape[0]):
-        linear = cells.linear[m] * sign
-        sums[:] = 0
-        column_sums(words, m, bank.planes[strip, pair], bank.weights[0], bank.lanes[strip], sums)
-        add_linear(words, m, sums, -linear * cells.constant * every, linear * cells.unit, values)
-        base, rise = cells.linear[m] * cells.current[0], cells.linear[m] * cells.current[1]
-        if base > 0 or rise > 0:
-            add_linear(words, m, sums, base, rise * cells.unit, variances)
-        for q in range(cells.coefficients.shape[0]):
-            sums[:] = 0
-            column_sums(
-                words, m, cells.masks[strip, pair, q : q + 1], cells.ones, cells.lanes, sums
-            )
-            slope = -linear * cells.coefficients[q] * every
-            add_linear(words, m, sums, np.float32(0), slope, values)
+    used = lanes * states.itemsize // 8
+    _fair_words(key, (number * phases + t) * bits.shape[0], used, bits)
+    for d in range(1, digits.shape[0]):  # the last digit that is set came first: OR with zeros
+        _fair_words(key, ((number + d) * phases + t) * bits.shape[0], used, spare)
+        if digits[d]:
+            for i in range(used):
+                bits[i] |= spare[i]
+        else:
+            for i in range(used):
+                bits[i] &= spare[i]
 
 
 @kernel
-def _finish(values, variances, cells, key, samples):
+def _fair_words(key, first, count, out):
+    """out[i] = word number first + i under `key`, for the first `count`."""
+    counter = key + (np.uint64(first) + ONE) * GOLDEN
+    for i in range(count):
+        out[i] = mix(counter)
+        counter += GOLDEN
+
+
+@kernel
+def _signed(negative, bank, cells):
+    """Weights of planes and of digits, and the offset per pulse, of one column of the pair."""
+    if negative:
+        return -bank.weights, -cells.digits, -cells.offset
+    return bank.weights, cells.digits, cells.offset
+
+
+@kernel
+def _add_offset(words, offset, digit_bits, values):
+    """values[t, i] += offset per unit pulse that is driven in phase t."""
+    for t in range(values.shape[0]):
+        pulses = 0
+        for m in range(digit_bits):
+            for w in range(words.shape[2]):
+                pulses += np.int64(popcount(words[t, m, w])) << m
+        constant = offset * np.float32(pulses)
+        for i in range(values.shape[1]):
+            values[t, i] += constant
+
+
+@kernel
+def _count_all(words, strip, pair, bank, cells, weights, digits, counts):
+    """Add sums that do not depend on the states: of levels, and of all cells in some masks."""
+    for m in range(digits.shape[0]):
+        column_sums(words, m, bank.planes[strip, pair], weights[m], bank.lanes[strip], counts[0])
+        for e in range(cells.everywhere.shape[0]):
+            q = cells.everywhere[e]
+            mask = cells.masks[strip, pair, q : q + 1]
+            column_sums(words, m, mask, digits[m : m + 1], cells.lanes, counts[1 + e])
+
+
+@kernel
+def _count_high(words, t, used, strip, pair, cells, digits, states, counts):
+    """Add sums over driven cells in the high state in phase t: of all, and in each mask."""
+    high = 1 + cells.everywhere.shape[0]
+    for m in range(digits.shape[0]):
+        _count(words, m, t, used, states, digits[m], counts[high])
+        for q in range(cells.masks.shape[2]):
+            mask = cells.masks[strip, pair, q]
+            _count_masked(words, m, t, mask, states, digits[m], counts[high + 1 + q])
+
+
+@kernel
+def _count(words, m, t, used, states, digit, out):
+    """out[t, i] += digit * number of driven cells in the high state in the first `used` words."""
+    w = 0
+    while used - w >= 4:
+        a, b, c, d = words[t, m, w], words[t, m, w + 1], words[t, m, w + 2], words[t, m, w + 3]
+        if used - w >= 8:
+            e, f = words[t, m, w + 4], words[t, m, w + 5]
+            g, h = words[t, m, w + 6], words[t, m, w + 7]
+            for i in range(out.shape[1]):
+                low = popcount(a & states[w, i]) + popcount(b & states[w + 1, i])
+                low += popcount(c & states[w + 2, i]) + popcount(d & states[w + 3, i])
+                high = popcount(e & states[w + 4, i]) + popcount(f & states[w + 5, i])
+                high += popcount(g & states[w + 6, i]) + popcount(h & states[w + 7, i])
+                out[t, i] += (low + high) * digit
+            w += 8
+        else:
+            for i in range(out.shape[1]):
+                low = popcount(a & states[w, i]) + popcount(b & states[w + 1, i])
+                low += popcount(c & states[w + 2, i]) + popcount(d & states[w + 3, i])
+                out[t, i] += low * digit
+            w += 4
+    while w < used:
+        word = words[t, m, w]
+        for i in range(out.shape[1]):
+            out[t, i] += popcount(word & states[w, i]) * digit
+        w += 1
+
+
+@kernel
+def _count_masked(words, m, t, mask, states, digit, out):
+    """The same for all words, among the cells of `mask` (W, n)."""
+    size = words.shape[2]
+    w = 0
+    while size - w >= 4:
+        a, b, c, d = words[t, m, w], words[t, m, w + 1], words[t, m, w + 2], words[t, m, w + 3]
+        if (a | b | c | d) != 0:
+            for i in range(out.shape[1]):
+                low = popcount(a & mask[w, i] & states[w, i])
+                low += popcount(b & mask[w + 1, i] & states[w + 1, i])
+                low += popcount(c & mask[w + 2, i] & states[w + 2, i])
+                low += popcount(d & mask[w + 3, i] & states[w + 3, i])
+                out[t, i] += low * digit
+        w += 4
+    while w < size:
+        word = words[t, m, w]
+        if word != 0:
+            for i in range(out.shape[1]):
+                out[t, i] += popcount(word & mask[w, i] & states[w, i]) * digit
+        w += 1
+
+
+@kernel
+def _add_counts(scales, counts, values):
+    """values[t, i] += sum over k of scales[k] * counts[k, t, i]; the counts start again."""
+    for k in range(counts.shape[0]):
+        for t in range(values.shape[0]):
+            for i in range(values.shape[1]):
+                values[t, i] += scales[k] * np.float32(counts[k, t, i])
+                counts[k, t, i] = 0
+
+
+@kernel
+def _finish(words, strip, bank, cells, key, values, samples):
     """Samples of the values, with Gaussian noise where there is any."""
     if cells.floor > 0 or cells.current[0] > 0 or cells.current[1] > 0:
+        variances = np.full(values.shape, cells.floor, np.float32)
+        _add_current(words, strip, bank, cells, variances)
         sample_all(values, variances, fold(key, GAUSSIAN), samples)
     else:
         flat, out = values.ravel(), samples.ravel()
@@ -128,191 +299,17 @@ def _finish(values, variances, cells, key, samples):
 
 
 @kernel
-def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
-    """As `exact_block`, the states of a cell at successive reads forming a two-state chain.
-
-    A two-state chain keeps its state or, at probability r per read, draws a fresh one with the
-    duty's probability: both jump rates follow.  So that any read can be reached without all
-    reads before it, chains are nested: the state at read n = 256 i is that of a slower chain at
-    its step i (which refreshes with the probability of a refresh within 256 reads), and so on.
-    Read number n = (first + v) * T + t.  Exact within 256 reads; across such a boundary two
-    reads are as correlated as the first of their blocks.
-    """
-    strips, pairs, _, rows, width = bank.planes.shape
-    phases = words.shape[1]
-    levels = cells.refresh.shape[0]
-    samples = np.empty((acc.shape[2], phases, width), np.int32)
-    size = rows * width * bank.planes.itemsize // 8
-    chains = np.empty((pairs, cells.copies, levels, size), np.uint64)
-    fair = np.empty((phases, size), np.uint64)
-    states = fair.view(bank.planes.dtype).reshape(phases, rows, width)
-    values = np.zeros(samples.shape, np.float32)
-    variances = np.zeros(samples.shape, np.float32)
-    sums = np.empty(samples.shape[1:], bank.weights.dtype)
-    for strip in range(strips):
-        chain_key = fold(fold(key, GAUSSIAN), strip)
-        for v in range(words.shape[0]):
-            strip_key = fold(fold(key, first + v), strip)
-            values[:] = 0
-            variances[:] = cells.floor
-            for pair in range(pairs):
-                c = pair if samples.shape[0] > 1 else 0
-                sign = np.float32(-1) if adc.subtract and pair == 1 else np.float32(1)
-                _all_low(words[v], strip, pair, sign, bank, cells, sums, values[c], variances[c])
-                for copy in range(cells.copies):
-                    trap = pair * cells.copies + copy
-                    chain = chains[pair, copy]
-                    for t in range(phases):
-                        read = (first + v) * phases + t
-                        if v == 0 and t == 0:
-                            _reach(fold(chain_key, trap), read, cells, chain)
-                        else:
-                            _advance(fold(chain_key, trap), read, cells, chain)
-                        fair[t] = chain[0]
-                    _add_high(words[v], strip, pair, sign, cells, states, sums, values[c])
-            _finish(values, variances, cells, strip_key, samples)
-            distort(samples, strip, adc.errors)
-            acc[v, strip] = 0
-            for c in range(acc.shape[2]):
-                convert(samples[c], adc, phase_scales, acc[v, strip, c])
-
-
-@kernel
-def _reach(key, read, cells, chain):
-    """The states of all levels at `read`; chain (levels, words), level 0 that of the reads."""
-    levels = chain.shape[0]
-    steps = np.empty(levels, np.int64)
-    for level in range(levels):
-        steps[level] = read
-        read //= CHAIN
-    top = levels - 1
-    spare = np.empty((1, chain.shape[1]), np.uint64)
-    every = np.full(1, chain.shape[1])
-    start = chain[top : top + 1]
-    _draw_bits(fold(key, levels), 0, cells.duty, cells.duty.shape[0], every, spare, start)
-    for step in range(1, steps[top] + 1):
-        _refresh(key, top, step, cells, chain)
-    for below in range(levels - 1):
-        level = top - 1 - below
-        chain[level] = chain[level + 1]
-        for step in range(steps[level] - steps[level] % CHAIN + 1, steps[level] + 1):
-            _refresh(key, level, step, cells, chain)
-
-
-@kernel
-def _advance(key, read, cells, chain):
-    """From the states at read - 1 to those at `read`."""
-    level, step = 0, read
-    while level < chain.shape[0] - 1 and step % CHAIN == 0:
-        level += 1
-        step //= CHAIN
-    _refresh(key, level, step, cells, chain)
-    for below in range(level):
-        chain[level - 1 - below] = chain[level - below]
-
-
-@kernel
-def _refresh(key, level, step, cells, chain):
-    """One step of one level: some cells draw afresh."""
-    used = cells.refresh_digits[level]
-    if used == 0:
+def _add_current(words, strip, bank, cells, variances):
+    """Variance of the noise of the current, which adds up over a pair that is subtracted."""
+    if cells.current[0] == 0 and cells.current[1] == 0:
         return
-    fresh = np.empty((1, chain.shape[1]), np.uint64)
-    chosen = np.empty_like(fresh)
-    spare = np.empty_like(fresh)
-    every = np.full(1, chain.shape[1])
-    level_key = fold(key, level)
-    digits = cells.duty.shape[0]
-    number = step * (digits + used)
-    _draw_bits(level_key, number, cells.duty, digits, every, spare, fresh)
-    _draw_bits(level_key, number + digits, cells.refresh[level], used, every, spare, chosen)
-    for i in range(chain.shape[1]):
-        chain[level, i] ^= chosen[0, i] & (chain[level, i] ^ fresh[0, i])
-
-
-@kernel
-def _draw_bits(key, number, digits, used, sizes, spare, bits):
-    """Bits that are one with the probability that the first `used` digits spell.
-
-    bits (T, words) uint64, the first sizes[t] words of row t overwritten; spare the same shape.
-    Digit d of row t is drawn from the block of fair words with the number (number + d) * T + t
-    under `key`.
-    """
-    rows, size = bits.shape
-    for t in range(rows):
-        _fair_words(key, (number * rows + t) * size, sizes[t], bits[t])
-        for d in range(1, used):  # the last digit that is set came first: OR with zeros
-            _fair_words(key, ((number + d) * rows + t) * size, sizes[t], spare[t])
-            if digits[d]:
-                for i in range(sizes[t]):
-                    bits[t, i] |= spare[t, i]
-            else:
-                for i in range(sizes[t]):
-                    bits[t, i] &= spare[t, i]
-
-
-@kernel
-def _fair_words(key, first, count, out):
-    """out[i] = word number first + i under `key`, for the first `count`."""
-    base = key + (np.uint64(first) + ONE) * GOLDEN
-    for i in range(count):
-        out[i] = mix(base + np.uint64(i) * GOLDEN)
-
-
-@kernel
-def _add_high(words, strip, pair, sign, cells, states, sums, values):
-    """values[t, i] += 2 * sum of x a(g) over the cells in the high state; states (T, W, n)."""
-    for m in range(cells.linear.shape[0]):
-        scale = np.float32(2) * cells.linear[m] * sign
-        sums[:] = 0
-        _high_sums(words, m, states, sums)
-        _add_scaled(sums, scale * cells.constant, values)
-        for q in range(cells.coefficients.shape[0]):
+    sums = np.zeros(variances.shape[1:], bank.weights.dtype)
+    for pair in range(bank.planes.shape[1]):
+        c = pair if variances.shape[0] > 1 else 0
+        for m in range(bank.weights.shape[0]):
+            pulses = np.float32(1 << m)
             sums[:] = 0
-            _masked_sums(words, m, cells.masks[strip, pair, q], states, sums)
-            _add_scaled(sums, scale * cells.coefficients[q], values)
-
-
-@kernel
-def _high_sums(words, m, states, sums):
-    """sums[t, i] += number of driven cells in the high state; as `column_sums`, planes per t."""
-    size = words.shape[2]
-    for t in range(sums.shape[0]):
-        w = 0
-        while size - w >= 8:
-            a, b, c, d = words[t, m, w], words[t, m, w + 1], words[t, m, w + 2], words[t, m, w + 3]
-            e, f = words[t, m, w + 4], words[t, m, w + 5]
-            g, h = words[t, m, w + 6], words[t, m, w + 7]
-            if (a | b | c | d | e | f | g | h) != 0:
-                for i in range(sums.shape[1]):
-                    low = popcount(a & states[t, w, i]) + popcount(b & states[t, w + 1, i])
-                    low += popcount(c & states[t, w + 2, i]) + popcount(d & states[t, w + 3, i])
-                    high = popcount(e & states[t, w + 4, i]) + popcount(f & states[t, w + 5, i])
-                    high += popcount(g & states[t, w + 6, i]) + popcount(h & states[t, w + 7, i])
-                    sums[t, i] += low + high
-            w += 8
-        while w < size:
-            word = words[t, m, w]
-            if word != 0:
-                for i in range(sums.shape[1]):
-                    sums[t, i] += popcount(word & states[t, w, i])
-            w += 1
-
-
-@kernel
-def _masked_sums(words, m, mask, states, sums):
-    """The same among the cells of `mask` (W, n)."""
-    for t in range(sums.shape[0]):
-        for w in range(words.shape[2]):
-            word = words[t, m, w]
-            if word != 0:
-                for i in range(sums.shape[1]):
-                    sums[t, i] += popcount(word & mask[w, i] & states[t, w, i])
-
-
-@kernel
-def _add_scaled(sums, scale, values):
-    """values[t, i] += scale * sums[t, i]."""
-    for t in range(values.shape[0]):
-        for i in range(values.shape[1]):
-            values[t, i] += scale * np.float32(sums[t, i])
+            planes, lanes = bank.planes[strip, pair], bank.lanes[strip]
+            column_sums(words, m, planes, bank.weights[0], lanes, sums)
+            base, rise = pulses * cells.current[0], pulses * cells.current[1] * cells.unit
+            add_linear(words, m, sums, base, rise, variances[c])

@@ -22,7 +22,7 @@ from hwsim.device.fluctuation import (
 from hwsim.device.spec import Device, Drift, Scenario, States
 from hwsim.device.temperature import acceleration
 from hwsim.rng import address, normal_deviates, random_words
-from hwsim.tile._telegraph_kernels import CHAIN
+from hwsim.tile.chain import Chain
 from hwsim.tile.encoding import Levels
 
 FRACTION_BITS = 5
@@ -45,49 +45,28 @@ class Noise(NamedTuple):
 
 
 class Telegraph(NamedTuple):
-    """Fresh telegraph states cell by cell, as `_kernels.exact_block` reads them.
+    """Fresh telegraph states cell by cell, as `_telegraph_kernels` read them.
 
     A cell in its high state, at probability `duty`, adds a(g), else it takes a(g) away; a(g) is
     a polynomial of the level's bits, the amplitude of one copy divided by the copies.
     """
 
-    linear: NDArray[np.float32]  # (M,) weight of each input monomial in a digit
-    constant: np.float32
-    coefficients: NDArray[np.float32]  # (Q,)
+    scales: NDArray[np.float32]  # (K,) level steps per count
+    offset: np.float32  # level steps per unit pulse
+    everywhere: NDArray[np.int64]  # (E,) the masks in which all cells are counted
     masks: NDArray[Any]  # (strips, C, Q, W, width) planes of the monomials of the level
     copies: np.int64  # cells that share one bit line
+    batch: np.int64  # copies whose counts fit the lanes
     duty: NDArray[np.bool_]  # binary digits of the duty, least significant first, last one set
+    digits: NDArray[Any]  # (M,) weights of the bits of a digit in the lanes' type
     unit: np.float32  # value of one unit of a column sum in level steps
-    ones: NDArray[Any]  # (1,) a one in the lanes' type
     lanes: NDArray[np.int64]  # (1,) lanes of a strip
     current: NDArray[np.float32]  # (2,) Gaussian variance per unit pulse and per level pulse
     floor: np.float32  # and of every conversion, in level steps squared
-    refresh: NDArray[np.bool_]  # (chain levels, DUTY_BITS) digits of the refresh probabilities
-    refresh_digits: NDArray[np.int64]  # (chain levels,) how many; 0 where nothing is refreshed
+    chain: Chain  # of states with finite dwell times
 
 
 DUTY_BITS = 16
-CHAIN_LEVELS = 5  # 256^5 reads: more than any run
-REFRESH_BITS = 8  # significant bits of a refresh probability
-
-
-def refresh_digits(per_read: float) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Digits of the refresh probability of each level of a chain, as `markov_block` reads them.
-
-    Level l steps once in CHAIN^l reads: 1 - (1 - per_read)^(CHAIN^l).  Probabilities are
-    rounded to REFRESH_BITS significant bits, and to zero or one beyond 2^-DUTY_BITS.
-    """
-    digits = np.zeros((CHAIN_LEVELS, DUTY_BITS), np.bool_)
-    used = np.zeros(CHAIN_LEVELS, np.int64)
-    for level in range(CHAIN_LEVELS):
-        chance = -math.expm1(CHAIN**level * math.log1p(-min(per_read, 1 - 2.0**-50)))
-        if chance < 2.0 ** -(DUTY_BITS + 1):
-            continue
-        scale = 2.0 ** (REFRESH_BITS - 1 - math.floor(math.log2(chance)))
-        spelled = duty_digits(round(chance * scale) / scale)
-        digits[level, : spelled.size] = spelled
-        used[level] = spelled.size
-    return digits, used
 
 
 def duty_digits(duty: float) -> NDArray[np.bool_]:
@@ -114,11 +93,14 @@ class Disturbance:
     refresh_rate_Hz: float = 0.0  # of chains with finite dwell times; 0: fresh or frozen
     drift_mean: float = 0.0  # nu * ln(t / t0): mean and spread over cells
     drift_sigma: float = 0.0
+    followed: bool = True  # whether what takes G_min off drifts by the mean as well
     stuck_on: float = 0.0
     stuck_off: float = 0.0
 
     @staticmethod
-    def of(device: Device, cell_bits: int, scenario: Scenario) -> "Disturbance":
+    def of(
+        device: Device, cell_bits: int, scenario: Scenario, followed: bool = True
+    ) -> "Disturbance":
         """The disturbances of `device` at `cell_bits` bits per cell in `scenario`."""
         fluctuation, drift, faults = device.fluctuation, device.drift, device.faults
         decades = 0.0 if drift is None else _decades(drift, scenario, device.temperature_K)
@@ -134,6 +116,7 @@ class Disturbance:
             refresh_rate_Hz=fluctuation.refresh_rate_Hz * faster if fluctuation else 0.0,
             drift_mean=drift.nu_mean * decades if drift else 0.0,
             drift_sigma=drift.nu_sigma * decades if drift else 0.0,
+            followed=followed,
             stuck_on=faults.stuck_on if faults else 0.0,
             stuck_off=faults.stuck_off if faults else 0.0,
         )
@@ -239,12 +222,13 @@ def _stuck_levels(
 def _drifted(
     value: NDArray[np.float64], disturbance: Disturbance, place: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """(level + G_min) * (t / t0)^-nu per cell, less the dummy column's, which drifts alike."""
+    """(level + G_min) * (t / t0)^-nu per cell, less what takes G_min off."""
     exponent = np.full(value.shape, disturbance.drift_mean)
     if disturbance.drift_sigma > 0:
         exponent += disturbance.drift_sigma * normals(value, (*place, _DRIFT))
     conductance = (value + disturbance.lowest) * np.exp(-np.maximum(exponent, 0.0))
-    aged: NDArray[np.float64] = conductance - disturbance.lowest * math.exp(-disturbance.drift_mean)
+    mean = disturbance.drift_mean if disturbance.followed else 0.0
+    aged: NDArray[np.float64] = conductance - disturbance.lowest * math.exp(-mean)
     return aged
 
 

@@ -1,18 +1,17 @@
 """Fresh fluctuation of one row block in the form that the kernels of each engine read."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from hwsim.device.fluctuation import bit_polynomial
+from hwsim.tile.chain import chain_of
 from hwsim.tile.disturbance import (
     Disturbance,
     Noise,
     Telegraph,
     duty_digits,
     level_moments,
-    refresh_digits,
 )
 from hwsim.tile.encoding import Levels
 from hwsim.tile.geometry import Geometry
@@ -58,22 +57,33 @@ def telegraph_of(
     tile, cells = geometry.tile, _cells_per_line(geometry)
     amplitude = bit_polynomial(disturbance.fresh_amplitude / cells)
     monomials, coefficients = amplitude.terms(tile.cell_bits)
-    linear, _ = input_monomials(tile.dac_bits)
+    # Of all cells, the part of the amplitude that is linear in the level follows from the level
+    # sum, where cells hold whole levels: fewer masks to count.
+    slope, rest = amplitude.slope, amplitude.monomials
+    in_rest = amplitude.coefficients
+    if fraction_bits:
+        slope, rest, in_rest = 0.0, monomials, coefficients
+    copies = cells * disturbance.traps
+    scales = [2.0**-fraction_bits - copies * slope, *(-copies * c for c in in_rest)]
+    scales += [2 * amplitude.constant, *(2 * c for c in coefficients)]
     masks = monomial_planes(levels, monomials, lane_type)
-    read_s = phase_cycles(geometry) / tile.clock_Hz
-    digits, used = refresh_digits(-math.expm1(-read_s * disturbance.refresh_rate_Hz))
+    most = levels.shape[2] * geometry.max_digit  # counts of one copy
     return Telegraph(
-        linear=linear[: tile.dac_bits],
-        constant=np.float32(amplitude.constant),
-        coefficients=np.array(coefficients, np.float32),
+        scales=np.array(scales, np.float32),
+        offset=np.float32(-copies * amplitude.constant),
+        everywhere=np.array([monomials.index(m) for m in rest], np.int64),
         masks=masks,
-        copies=np.int64(cells * disturbance.traps),
+        copies=np.int64(copies),
+        batch=np.int64(max(1, np.iinfo(lane_type).max // most)),
         duty=duty_digits(disturbance.duty),
+        digits=np.array([1 << m for m in range(tile.dac_bits)], lane_type),
         unit=np.float32(2.0**-fraction_bits),
-        ones=np.ones(1, lane_type),
         lanes=np.array([masks.shape[-1]], np.int64),
-        refresh=digits,
-        refresh_digits=used,
+        chain=chain_of(
+            phase_cycles(geometry) / tile.clock_Hz * disturbance.refresh_rate_Hz,
+            disturbance.duty,
+            8 * masks.itemsize * masks.shape[3] * masks.shape[4],
+        ),
         **_gaussian(column),
     )
 
