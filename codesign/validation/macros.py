@@ -20,7 +20,6 @@ _SIZE = 256  # NeuRRAM: rows, columns and neurons of a core
 _PHASE_BITS = 3  # NeuRRAM: longer inputs are read in two phases
 _NEURON = (Component.SAMPLE_HOLD, Component.ACTIVATION, Component.ADC, Component.SHIFT_ADD)
 _CORE_OPERATIONS = 2 * _SIZE * _SIZE // 2  # two cells per weight
-_SURVEY_SUPPLY_V = 1.0  # the survey's fit does not depend on it
 
 
 # --- NeuRRAM ---------------------------------------------------------------------------------
@@ -258,5 +257,6 @@ def gate_efficiency(case: Case) -> float:
 
 def survey_conversion(case: Case) -> float:
     """Joules per conversion by the survey's fit, nominal bits taken as effective ones."""
-    at_node = scaled(technology("converters-32nm"), float(case["nm"]) * 1e-9, _SURVEY_SUPPLY_V)
+    base = technology("converters-32nm")
+    at_node = scaled(base, float(case["nm"]) * 1e-9, float(case["V"]))
     return at_node.adc.conversion_J(int(case["bits"]), float(case["MS/s"]) * 1e6)

@@ -1,12 +1,21 @@
 """Published designs beside ours: the page is current, roles are honest, breaks show."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from codesign.cli.entry import run
-from codesign.validation import Kind, Role, Row, summary, validation_page, validation_table
+from codesign.validation import (
+    Kind,
+    Role,
+    Row,
+    published,
+    summary,
+    validation_page,
+    validation_table,
+)
 from codesign.validation.hardware import arch, technology, technology_files
 from codesign.validation.macros import (
     colonnade_energy,
@@ -168,6 +177,30 @@ def test_a_design_without_a_source_is_refused() -> None:
     design = {"title": "t", "source": "s", "method": "m", "series": [series]}
     with pytest.raises(SpecError, match=r"^x: series.0.source: missing; it must be given$"):
         validate(Design, design, "x")
+
+
+@pytest.fixture
+def designs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder in place of the published designs."""
+    monkeypatch.setattr(published, "_FOLDER", tmp_path)
+    published_designs.cache_clear()
+    yield tmp_path
+    published_designs.cache_clear()
+
+
+def test_a_design_that_the_order_does_not_name_is_refused(designs: Path) -> None:
+    (designs / "order.yaml").write_text("designs: []")
+    (designs / "new.yaml").write_text("{}")
+    with pytest.raises(SpecError, match=r"order.yaml: expected \['new'\], found \[\]$"):
+        published_designs()
+
+
+def test_an_unknown_model_is_named(designs: Path) -> None:
+    (designs / "order.yaml").write_text("designs: [new]")
+    series = "{model: line_aera, quantity: q, unit: mm2, source: s, points: [{value: 1.0}]}"
+    (designs / "new.yaml").write_text(f"{{title: t, source: s, method: m, series: [{series}]}}")
+    with pytest.raises(SpecError, match=r"^new: model: .* did you mean 'line_area'\?$"):
+        validation_table()
 
 
 def test_the_command_writes_the_page_and_prints_json(
