@@ -15,6 +15,7 @@ from hwsim.tile.converter import (
     Converter,
     calibrated_shift,
     column_bound,
+    converted_offset,
     converts_differences,
     full_shift,
 )
@@ -160,7 +161,8 @@ def full_range_shift(layer: LayerPlan, arch: Arch) -> int:
     """log2 of the least significant bit at which none of the layer's column sums clips."""
     geometry = layer.geometry(arch.tile)
     rows = min(layer.rows, geometry.inputs_per_array)
-    bound = column_bound(geometry, rows, flipped=layer.groups_per_array == 1)
+    offset = converted_offset(geometry, device_with(arch.device, layer.knobs))
+    bound = column_bound(geometry, rows, flipped=layer.groups_per_array == 1, offset=offset)
     return full_shift(bound, geometry.tile.adc.bits, converts_differences(geometry))
 
 

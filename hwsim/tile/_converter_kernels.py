@@ -11,7 +11,7 @@ ends, as what is left of an error after offset and gain is.
 
 import numpy as np
 
-from hwsim._jit import kernel, typed_add
+from hwsim._jit import kernel, typed_add, typed_sub
 
 _BOW = np.float32(4.0)
 _CUBIC = np.float32(6 * 3**0.5)
@@ -23,6 +23,18 @@ _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.flo
 def at_rest(errors):
     """Whether a column that carries no current gives code zero."""
     return errors.offset.shape[0] == 0
+
+
+@kernel
+def sense(samples, v, strip, adc):
+    """Samples of vector v less what the dummy columns read, then `distort`ed."""
+    if adc.dummy.reads.shape[0] > 0:
+        for c in range(samples.shape[0]):
+            for t in range(samples.shape[1]):
+                for i in range(samples.shape[2]):
+                    read = adc.dummy.reads[v, t, adc.dummy.array[strip, i]]
+                    samples[c, t, i] = typed_sub(samples[c, t, i], read)
+    distort(samples, strip, adc.errors)
 
 
 @kernel

@@ -26,7 +26,7 @@ from hwsim._jit import (
     typed_sub,
 )
 from hwsim.rng import fold, normal_deviates, random_words
-from hwsim.tile._converter_kernels import at_rest, distort
+from hwsim.tile._converter_kernels import at_rest, sense
 
 GROUP = 16  # vectors that share one pass over a strip's planes
 SAMPLE_BITS = 8  # a disturbed column sum is sampled in units of 2^-8 level step
@@ -235,7 +235,7 @@ def moments_block(words, bank, noise, adc, phase_scales, key, first, acc):
                     continue
                 strip_key = fold(fold(key, first + v), strip)
                 sample_strip(words[v], strip, bank, noise, adc.subtract, strip_key, samples)
-                distort(samples, strip, adc.errors)
+                sense(samples, v, strip, adc)
                 for c in range(acc.shape[2]):
                     convert(samples[c], adc, phase_scales, acc[v, strip, c])
 

@@ -18,6 +18,7 @@ from hwsim.tile.disturbance import Noise, Telegraph
 from hwsim.tile.gated import taken_by
 from hwsim.tile.matrix import ProgrammedMatrix
 from hwsim.tile.planes import Bank, with_products
+from hwsim.tile.spec import Compensation
 
 SAMPLE_BITS = _kernels.SAMPLE_BITS
 
@@ -44,6 +45,11 @@ class ArrayColumns:
         held = matrix.programmed(block, copy)
         if isinstance(held.noise, Telegraph):
             raise MappingError("engine: expected 'moments' for single arrays, found 'exact'")
+        if matrix.geometry.tile.compensation is not Compensation.IDEAL:
+            found = matrix.geometry.tile.compensation.value
+            raise MappingError(
+                f"tile.compensation: expected 'ideal' for single arrays, found {found!r}"
+            )
         slices = range(matrix.geometry.slices.count)
         lanes = np.array([s * matrix.outputs + n for s in slices for n in outputs], np.int64)
         self.bank = _bank_of(held.bank, lanes)

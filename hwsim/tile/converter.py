@@ -1,13 +1,16 @@
 """The converter's range: which column sums its codes can tell apart."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.codes import code_range
+from hwsim.device.fluctuation import level_step
+from hwsim.device.spec import Device
 from hwsim.tile.geometry import Geometry
-from hwsim.tile.spec import Encoding, Subtraction
+from hwsim.tile.spec import Compensation, Encoding, Subtraction
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,23 @@ def converts_differences(geometry: Geometry) -> bool:
     return tile.encoding is Encoding.DIFFERENTIAL and tile.subtraction is Subtraction.ANALOG
 
 
-def column_bound(geometry: Geometry, rows: int, flipped: bool = True) -> int:
+def column_bound(geometry: Geometry, rows: int, flipped: bool = True, offset: float = 0.0) -> int:
     """Largest magnitude of an ideal column sum over `rows` driven rows.
 
-    flipped: whether heavy columns of this matrix are flipped where the tile can.
+    flipped: whether heavy columns of this matrix are flipped where the tile can;
+    offset: of every driven cell, in level steps (`converted_offset`).
     """
     levels = rows * geometry.max_level
     if geometry.tile.flipped_columns and flipped:
         levels //= 2  # heavier columns are stored complemented
-    return levels * geometry.max_digit
+    return (levels + math.ceil(rows * offset)) * geometry.max_digit
+
+
+def converted_offset(geometry: Geometry, device: Device | None) -> float:
+    """What every driven cell adds to a converted sum beside its level, in level steps."""
+    if device is None or geometry.tile.compensation is not Compensation.DIGITAL:
+        return 0.0
+    return device.conductance_min_S / level_step(device, geometry.tile.cell_bits)
 
 
 def full_shift(bound: int, bits: int, signed: bool) -> int:

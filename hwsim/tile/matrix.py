@@ -19,7 +19,8 @@ from hwsim.errors import MappingError
 from hwsim.tile import _kernels, _telegraph_kernels
 from hwsim.tile.converter import Converter, converts_differences
 from hwsim.tile.converter_errors import NO_ERRORS, ConverterErrors
-from hwsim.tile.disturbance import Noise, Telegraph
+from hwsim.tile.disturbance import FRACTION_BITS, Noise, Telegraph
+from hwsim.tile.dummy import NO_DUMMY, DummyReads
 from hwsim.tile.encoding import (
     Levels,
     encode,
@@ -48,6 +49,7 @@ class AdcWords(NamedTuple):
     high: Any
     subtract: bool
     errors: ConverterErrors
+    dummy: DummyReads
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class _Block:
     copies: tuple[ProgrammedCopy, ...]  # those that are converted by themselves
     lane_scales: IntArray  # (converted columns of a pair, L)
     input_scales: IntArray  # (outputs,) what one unit of the block's input sum adds
+    offset_scales: IntArray  # (outputs,) and of all groups' inputs, 2^FRACTION_BITS times
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,8 @@ class ProgrammedMatrix:
                 _kernels.ideal_block(words, copy.bank, adc, self._phase_scales, acc)
             else:
                 adc = self._adc_words(np.int32, _kernels.SAMPLE_BITS, copy.errors)
+                if copy.dummy is not None:
+                    adc = adc._replace(dummy=copy.dummy.read(words, first))
                 self._noisy_kernel(copy.noise)(
                     words, copy.bank, copy.noise, adc, self._phase_scales, copy.key, first, acc
                 )
@@ -234,6 +239,10 @@ class ProgrammedMatrix:
             sums = codes.reshape(codes.shape[0], self.groups, -1).sum(axis=2, dtype=np.int64)
             per_output = np.repeat(sums, self.outputs // self.groups, axis=1)
             values += self.copies * block.input_scales * per_output
+        if block.offset_scales.any():
+            every = codes.sum(axis=1, dtype=np.int64)[:, None]
+            offset = self.copies * block.offset_scales * every
+            values -= (offset + (1 << FRACTION_BITS >> 1)) >> FRACTION_BITS
 
     def _program(
         self, levels: Levels, stuck: StuckLevels | None, rows: slice, place: tuple[int, ...]
@@ -259,6 +268,7 @@ class ProgrammedMatrix:
             ),
             lane_scales=scales.reshape(scales.shape[0], -1) << self.converter.shift,
             input_scales=input_scales,
+            offset_scales=scales.sum(axis=(0, 1)) * self._cells.offset,
         )
 
     def _stuck_per_copy(
@@ -308,6 +318,7 @@ class ProgrammedMatrix:
             high=lane(min(converter.high, largest)),
             subtract=converts_differences(self.geometry),
             errors=errors,
+            dummy=NO_DUMMY,
         )
 
     @property

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from hwsim.peripherals.spec import Adc
+from hwsim.peripherals.spec import Adc, AdcRange
 from hwsim.spec import Spec
 from hwsim.units import Ampere, Bit, Hertz, Ohm, Ratio, Volt
 
@@ -41,6 +41,14 @@ class Averaging(Enum):
     DIGITAL = "digital"  # every copy is converted; the codes are summed
 
 
+class Compensation(Enum):
+    """What takes off a column the current of G_min that every driven cell adds."""
+
+    IDEAL = "ideal"  # a column of cells at G_min that nothing disturbs but their mean drift
+    DUMMY = "dummy_column"  # one column in each array, of cells like all others (hwsim.tile.dummy)
+    DIGITAL = "digital"  # it is converted too; digitally, by the sum of the inputs
+
+
 class ReadNoise(Spec):
     """Gaussian noise of every conversion (hwsim.tile.noise)."""
 
@@ -72,6 +80,7 @@ class TileSpec(Spec):
     subtraction: Subtraction = Subtraction.DIGITAL
     flipped_columns: bool = False  # OFFSET only: heavy columns are stored complemented (ISAAC)
     averaging: Averaging = Averaging.ANALOG
+    compensation: Compensation = Compensation.IDEAL
     adc: Adc
     noise: ReadNoise | None = None  # None: neither thermal, shot nor converter noise
     wires: Wires | None = None  # of gated cells (1T1R, hwsim.tile.gated); None: no resistance
@@ -84,6 +93,7 @@ class TileSpec(Spec):
     def _options_fit_together(self) -> "TileSpec":
         if self.flipped_columns and self.encoding is not Encoding.OFFSET:
             raise ValueError("flipped_columns: needs encoding 'offset'")
+        self._check_compensation()
         if self.adc.columns_per_adc > self.cols:
             raise ValueError(
                 f"adc.columns_per_adc: must be at most cols = {self.cols}, "
@@ -92,6 +102,16 @@ class TileSpec(Spec):
         if self.read_voltages_V and self.read_voltage_V not in self.read_voltages_V:
             raise ValueError("read_voltage_V: must be one of read_voltages_V")
         return self
+
+    def _check_compensation(self) -> None:
+        if self.compensation is Compensation.IDEAL:
+            return
+        if self.pair_cols == 2 and self.subtraction is Subtraction.ANALOG:
+            raise ValueError("compensation: must be 'ideal' for pairs subtracted in the array")
+        if self.wires is not None:
+            raise ValueError("compensation: must be 'ideal' where wires have resistance")
+        if self.compensation is Compensation.DIGITAL and self.adc.range is not AdcRange.FULL:
+            raise ValueError("compensation: 'digital' needs adc.range 'full'")
 
     @property
     def pair_cols(self) -> int:
