@@ -13,6 +13,7 @@ from codesign.report.result import (
     EnergyResult,
     FigureResult,
     LayerResult,
+    LineResult,
     Provenance,
     Result,
 )
@@ -38,6 +39,7 @@ class Run:
     seed: int | None = None
     samples: int | None = None
     device_samples: int | None = None
+    lines: tuple[LineResult, ...] = ()
     cosim: CosimResult | None = None
 
 

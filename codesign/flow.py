@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from codesign.assemble import Run, assemble
 from codesign.images import Images, load_images
 from codesign.interval import accuracy_interval
+from codesign.lines import line_assumptions
 from codesign.measure import Measured, by_stage, classified, measure, right_in_integers
 from codesign.report.provenance import provenance
 from codesign.report.result import AccuracyResult, Assumption, Provenance, Result
@@ -123,7 +124,7 @@ def simulate(asked: Simulation, *, command: str = "", progress: Progress = silen
         counts,
         ops={node.name: node.op for node in network.network.nodes},
         run=_run(asked, in_float, in_integers, measured),
-        assumptions=(case.origin, _activity(measured)),
+        assumptions=(case.origin, _activity(measured), *line_assumptions(measured.lines)),
         provenance=_provenance(asked, command, images),
     )
 
@@ -193,6 +194,7 @@ def _run(
         seed=asked.seed,
         samples=measured.right.shape[1],
         device_samples=measured.right.shape[0],
+        lines=measured.lines,
         cosim=measured.cosim,
     )
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from codesign.cosim_record import cosim_result
 from codesign.images import Images
-from codesign.report.result import CosimResult
+from codesign.lines import line_results
+from codesign.report.result import CosimResult, LineResult
 from codesign.simulation import BackendName, Progress, Simulation
 from hwsim.chip.spec import Arch
 from hwsim.events import ZERO, EventCounts
@@ -33,13 +34,15 @@ class Measured:
         disturbs there is one sample;
     pulses: events of one inference that depend on codes and weights, by layer;
     pulse_source: from what they were counted, in words;
-    cosim: what went through the RTL, if it was asked.
+    cosim: what went through the RTL, if it was asked;
+    lines: what resistive lines take from the first device sample.
     """
 
     right: NDArray[np.bool_]
     pulses: Mapping[str, EventCounts]
     pulse_source: str
     cosim: CosimResult | None = None
+    lines: tuple[LineResult, ...] = ()
 
 
 def by_stage(progress: Progress, name: str, total: int) -> Callable[[int], None]:
@@ -83,7 +86,7 @@ def measure(
     watch = by_stage(progress, "converter ranges", len(images.calibration))
     shifts = calibrate(network, plan, arch, images.calibration, watch)
     faults = None if asked.faults is None else load_fault_map(asked.faults, plan, arch.tile)
-    right, pulses, rtl = [], [], []
+    right, pulses, rtl, lines = [], [], [], None
     for sample in range(asked.device_samples if _is_disturbed(arch) else 1):
         tiles = TileBackend(
             network,
@@ -95,6 +98,8 @@ def measure(
             engine=asked.engine,
             faults=faults,
         )
+        if lines is None:
+            lines = line_results(network, plan, arch, tiles, shifts, test.images)
         backend: TileBackend | RtlBackend = tiles
         if asked.backend is BackendName.RTL:
             backend = RtlBackend(tiles, plan)
@@ -109,7 +114,8 @@ def measure(
         for layer in pulses[0]
     }
     cosim = cosim_result(rtl, len(rtl) * len(test.labels)) if rtl else None
-    return Measured(np.stack(right), mean, f"the {len(test.labels)} simulated images", cosim)
+    source = f"the {len(test.labels)} simulated images"
+    return Measured(np.stack(right), mean, source, cosim, lines or ())
 
 
 def _is_disturbed(arch: Arch) -> bool:

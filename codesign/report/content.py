@@ -30,6 +30,7 @@ def sections(result: Result) -> tuple[tuple[str, tuple[Table, ...]], ...]:
         ("Energy and area by component", (component_table(result),)),
         ("Accuracy against energy", (front_table(result),)),
         ("Sensitivity to the figures", (sensitivity_table(result),)),
+        ("Line resistance", (line_table(result),)),
         ("Co-simulation", cosim_tables(result)),
         ("Figures", (figure_table(result),)),
         ("Provenance", (provenance_table(result),)),
@@ -124,6 +125,31 @@ def _part(value: float | None, total: float, unit: str) -> tuple[Cell, Cell]:
         return Cell(""), Cell("")
     shown = square_mm(value) if unit == "mm²" else si(value, unit)
     return Cell(shown, value), Cell(percent(value / total if total else 0.0, 1), value)
+
+
+def line_table(result: Result) -> Table:
+    """What resistive lines take, and the error of the tiles in it."""
+    return Table(
+        "lines",
+        "What resistive lines take from column sums, and how far the tiles' account of it is "
+        "from exact ladders, on some input vectors, in steps of the converter (LSB); power of "
+        "cells and lines over that of the cells on ideal lines.",
+        (
+            *("layer", "conversions", "level steps per LSB", "lost, mean", "lost, largest"),
+            *("error, rms", "error, largest", "array power"),
+        ),
+        tuple(
+            (
+                Cell(line.name, line.name),
+                *_counts(line.conversions, line.level_steps_per_lsb),
+                *(Cell(f"{lsb:.3g}", lsb) for lsb in (line.lost_mean_lsb, line.lost_max_lsb)),
+                *(Cell(f"{lsb:.3g}", lsb) for lsb in (line.error_rms_lsb, line.error_max_lsb)),
+                Cell(percent(line.array_power, 1), line.array_power),
+            )
+            for line in result.lines
+        ),
+        frozenset(("layer",)),
+    )
 
 
 def front_table(result: Result) -> Table:

@@ -129,6 +129,22 @@ class SensitivityRow(Spec):
     area_high_m2: Amount
 
 
+class LineResult(Spec):
+    """What resistive lines take from one layer's column sums, exactly, and the tiles' error in it.
+
+    On some input vectors, in steps of the converter (LSB).
+    """
+
+    name: str
+    conversions: Count  # that were looked at
+    level_steps_per_lsb: Annotated[int, Field(ge=1)]
+    lost_mean_lsb: Ratio
+    lost_max_lsb: Ratio
+    error_rms_lsb: Ratio  # of what the tiles take, against exact ladders
+    error_max_lsb: Ratio
+    array_power: Ratio  # of cells and lines, over that of the cells on ideal lines
+
+
 class CosimLayer(Spec):
     """One layer through the RTL; what is counted is of all arrays and images together."""
 
@@ -209,6 +225,7 @@ class Result(Spec):
     chip: ChipResult | None = None
     design: Design | None = None  # knobs that differ from the tile's own
     front: tuple[FrontPoint, ...] = ()
+    lines: tuple[LineResult, ...] = ()  # none: lines without resistance
     cosim: CosimResult | None = None
     benches: tuple[BenchResult, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
