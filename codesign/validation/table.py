@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from codesign.validation import chips, macros, physics
+from codesign.validation import chips, gates, macros, physics
 from codesign.validation.published import Case, Kind, Point, Role, Series, published_designs
 from hwsim.errors import SpecError
 from hwsim.spec import unknown
@@ -33,7 +33,7 @@ MODELS: Mapping[str, Callable[[Case], float]] = {
         macros.sinangil_output_energy,
         macros.sinangil_efficiency,
         macros.colonnade_energy,
-        macros.gate_efficiency,
+        gates.gate_efficiency,
         macros.survey_conversion,
         physics.read_energy,
         physics.read_noise,

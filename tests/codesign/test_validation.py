@@ -16,6 +16,7 @@ from codesign.validation import (
     validation_page,
     validation_table,
 )
+from codesign.validation.gates import tree_adders
 from codesign.validation.hardware import arch, technology, technology_files
 from codesign.validation.macros import (
     colonnade_energy,
@@ -23,7 +24,6 @@ from codesign.validation.macros import (
     neurram_neurons,
     neurram_phases,
     sinangil_energy,
-    tree_adders,
 )
 from codesign.validation.published import Design, published_designs
 from codesign.validation.table import EXPLAIN_ABOVE, MODELS
