@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from codesign.assumptions import stated_assumptions
 from codesign.report.result import (
@@ -18,13 +19,14 @@ from codesign.report.result import (
     Result,
 )
 from codesign.sensitivity import sensitivity_rows
+from hwsim.chip.pipeline import StationTime
 from hwsim.chip.spec import Arch
 from hwsim.cost import Component, Technology, area, figures, total_J
 from hwsim.errors import MappingError
 from hwsim.events import EventCounts
 from mapping.plan import LayerPlan, Plan
-from mapping.timing import PlanTime, plan_time
 from mapping.price import Joules, layer_energies
+from mapping.timing import PlanTime, plan_time
 
 OPERATIONS_PER_MAC = 2
 
@@ -97,7 +99,7 @@ def assemble(
         macs=plan.macs,
         utilization=plan.utilization,
         tops_per_W=OPERATIONS_PER_MAC * plan.macs / total / 1e12 if total else 0.0,
-        layers=_layers(plan, arch, joules, counts, ops or {}),
+        layers=_layers(plan, arch, joules, counts, ops or {}, timing),
         chip=ChipResult(
             tiles_per_cluster=arch.chip.tiles_per_cluster,
             clusters_per_router=arch.chip.clusters_per_router,
@@ -126,7 +128,9 @@ def _layers(
     joules: Mapping[str, Joules],
     counts: Mapping[str, EventCounts],
     ops: Mapping[str, str],
+    timing: PlanTime,
 ) -> tuple[LayerResult, ...]:
+    times = {own.name: _times(own, timing) for own in timing.layers}
     planned = {layer.name: layer for layer in plan.layers}
     rows = []
     for name, parts in joules.items():
@@ -139,8 +143,20 @@ def _layers(
                 name=name, op=op, energy_J=total_J(parts), energy_by_component_J=named
             )
         events = {event: n for event, n in counts[name].as_dict().items() if n > 0}
-        rows.append(row.model_copy(update={"events": events}))
+        rows.append(row.model_copy(update={"events": events, **times.get(name, {})}))
     return tuple(rows)
+
+
+def _times(own: StationTime, timing: PlanTime) -> dict[str, Any]:
+    """What a layer's record says of when it works."""
+    clock = timing.clock_Hz
+    return {
+        "start_s": own.start / clock,
+        "end_s": own.end / clock,
+        "busy_s": own.busy / clock,
+        "stalls_s": {cause.value: cycles / clock for cause, cycles in own.stalls.items()},
+        "buffer_bytes": timing.buffer_bytes[own.name],
+    }
 
 
 def _planned(layer: LayerPlan, arch: Arch, joules: float, parts: dict[str, float]) -> LayerResult:

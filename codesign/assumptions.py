@@ -9,9 +9,10 @@ from mapping.plan import Plan
 
 _ALWAYS = (
     Assumption(
-        text="Latency is the sum over layers, each waiting for the whole output of the one "
-        "before: an upper bound. Throughput is that of a full pipeline, set by the slowest layer.",
-        source="hwsim.chip.pipeline",
+        text="Latency is that of one inference on an idle chip whose layers begin as soon as the "
+        "rows they need are there. Throughput is that of a full pipeline, set by the busiest "
+        "resource: the tiles of a layer, or a bus, router port or digital unit.",
+        source="docs/model/timing.md",
     ),
     Assumption(
         text="Leakage is the static power of all clusters in use over the interval between two "
@@ -25,7 +26,7 @@ _ALWAYS = (
     ),
     Assumption(
         text="Traffic between buffers, registers, bus and routers follows a stated model, not a "
-        "cycle-accurate one; digital nodes take energy but no time.",
+        "cycle-accurate one; network inputs lie in the buffers when an inference begins.",
         source="mapping.counts, mapping.digital",
     ),
     Assumption(

@@ -29,6 +29,16 @@ from mapping.onnx_import import ImportedNetwork, import_network
 from mapping.plan import Plan, plan
 from mapping.quantize import Scheme, quantize
 from mapping.shapes import LayerShape, layer_shapes, load_shapes
+from mapping.timing import PlanTime, plan_time
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A network's name, where its layers lie, and when they work."""
+
+    name: str
+    plan: Plan
+    time: PlanTime
 
 
 def map_network(
@@ -38,8 +48,8 @@ def map_network(
     *,
     tiles: int | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
-) -> tuple[str, Plan]:
-    """A network's name and its plan on an architecture; reads shapes, not weights.
+) -> Mapped:
+    """A network's plan on an architecture; reads shapes, not weights.
 
     Args:
         network: an ONNX file, or a YAML file of layer shapes.
@@ -52,10 +62,13 @@ def map_network(
     hardware = load_arch(arch)
     if network.suffix in (".yaml", ".yml"):
         name, layers = load_shapes(network)
+        graph = None
     else:
         name = network_name(network)
-        layers = layer_shapes(import_network(network, input_shapes, weights=False).network)
-    return name, _plan(layers, hardware, design, tiles)
+        graph = import_network(network, input_shapes, weights=False).network
+        layers = layer_shapes(graph)
+    placed = _plan(layers, hardware, design, tiles)
+    return Mapped(name, placed, plan_time(placed, hardware, graph))
 
 
 def network_name(file: Path) -> str:
@@ -123,6 +136,7 @@ def simulate(asked: Simulation, *, command: str = "", progress: Progress = silen
         technology,
         counts,
         ops={node.name: node.op for node in network.network.nodes},
+        time=plan_time(case.plan, arch, network.network),
         run=_run(asked, in_float, in_integers, measured),
         assumptions=(case.origin, _activity(measured), *line_assumptions(measured.lines)),
         provenance=_provenance(asked, command, images),

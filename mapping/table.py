@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mapping.plan import LayerPlan, Plan
+from mapping.timing import PlanTime
 
 HEADINGS = (
     "layer",
@@ -21,11 +22,12 @@ HEADINGS = (
 LEFT_ALIGNED = 2  # columns of words; the others hold numbers
 
 
-def map_table(plan: Plan) -> str:
-    """The layers of a plan and their totals, one line each.
+def map_table(plan: Plan, time: PlanTime | None = None) -> str:
+    """The layers of a plan and their totals, one line each; with `time`, how long one takes.
 
     `arrays` hold the layer once; `copies` are the redundancy (digital ones take tiles of their
-    own); tiles = arrays * digital copies * replicas.  Cycles are per inference.
+    own); tiles = arrays * digital copies * replicas.  Cycles are those of the layer's tiles alone
+    per inference.
     """
     body = [_row(layer) for layer in plan.layers]
     total = (
@@ -45,7 +47,21 @@ def map_table(plan: Plan) -> str:
         f"{plan.arch}: {plan.tiles} tiles in {plan.clusters} clusters, {plan.weights} weights, "
         f"{plan.macs} MACs per inference; slowest layer busy for {plan.bottleneck_cycles} cycles"
     )
-    return "\n".join([*_aligned([HEADINGS, *body, total]), summary])
+    pace = [] if time is None else _pace(time)
+    return "\n".join([*_aligned([HEADINGS, *body, total]), summary, *pace])
+
+
+def _pace(time: PlanTime) -> list[str]:
+    """Latency, interval and what sets it; then every buffer that is too small."""
+    lines = [
+        f"latency {time.cycles} cycles ({1e6 * time.latency_s:.4g} us); in a full pipeline one "
+        f"inference every {time.interval_cycles} cycles, set by {time.bottleneck}"
+    ]
+    lines += [
+        f"buffer of cluster {cluster}: {needed} bytes wait there at most, more than it holds"
+        for cluster, needed in time.overflows.items()
+    ]
+    return lines
 
 
 def _row(layer: LayerPlan) -> tuple[str, ...]:
@@ -77,9 +93,9 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], rule, *lines[1:-1], rule, lines[-1]]
 
 
-def map_json(plan: Plan, network: str) -> dict[str, Any]:
+def map_json(plan: Plan, network: str, time: PlanTime | None = None) -> dict[str, Any]:
     """The document that `hwsim map --json` writes; its keys are stable."""
-    return {
+    content = {
         "network": network,
         "arch": plan.arch,
         "layers": [_layer_json(layer) for layer in plan.layers],
@@ -89,6 +105,30 @@ def map_json(plan: Plan, network: str) -> dict[str, Any]:
         "macs": plan.macs,
         "utilization": plan.utilization,
         "bottleneck_cycles": plan.bottleneck_cycles,
+    }
+    return content if time is None else {**content, **_time_json(time)}
+
+
+def _time_json(time: PlanTime) -> dict[str, Any]:
+    return {
+        "latency_s": time.latency_s,
+        "sequential_latency_s": time.sequential_latency_s,
+        "throughput_per_s": time.throughput_per_s,
+        "latency_cycles": time.cycles,
+        "interval_cycles": time.interval_cycles,
+        "bottleneck": time.bottleneck,
+        "buffer_overflow_bytes": {str(key): value for key, value in time.overflows.items()},
+        "times": [
+            {
+                "name": own.name,
+                "start_cycles": own.start,
+                "end_cycles": own.end,
+                "busy_cycles": own.busy,
+                "stall_cycles": {cause.value: cycles for cause, cycles in own.stalls.items()},
+                "buffer_bytes": time.buffer_bytes[own.name],
+            }
+            for own in time.layers
+        ],
     }
 
 

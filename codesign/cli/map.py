@@ -45,14 +45,14 @@ def map_verb(
     from mapping.table import map_json, map_table  # noqa: PLC0415
 
     shapes = dict(_input_shape(text) for text in input_shapes)
-    name, plan = map_network(network, arch_name, design, tiles=tiles, input_shapes=shapes)
+    mapped = map_network(network, arch_name, design, tiles=tiles, input_shapes=shapes)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, plan.to_json())
+        write_whole(out, mapped.plan.to_json())
     if as_json:
-        emit({**map_json(plan, name), "seed": seed})
+        emit({**map_json(mapped.plan, mapped.name, mapped.time), "seed": seed})
     else:
-        click.echo(map_table(plan))
+        click.echo(map_table(mapped.plan, mapped.time))
 
 
 def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:

@@ -22,7 +22,7 @@ RUNS = (
 def tell(seed: int, command: str, progress: Progress) -> tuple[Plan, list[Result]]:
     """The plan of the embedded network on `ARCH`, and one result per entry of `RUNS`."""
     with as_file(files("codesign.demo").joinpath("digits.onnx")) as network:
-        _, plan = map_network(network, ARCH)
+        plan = map_network(network, ARCH).plan
         results = []
         for arch, backend in RUNS:
             asked = Simulation(network, "digits", arch=arch, backend=backend, seed=seed)

@@ -1,9 +1,10 @@
 """What takes time on a chip: stations that pass waves through steps on shared resources.
 
-A layer on tiles or a digital node is a *station*.  It works in *waves*: one matrix-vector product
-on each replica, or one output row of a digital node.  Every wave passes the station's *steps* in
-order (input over the bus, tiles, partial sums over the bus, ...), and each step occupies
-resources (the bus of a cluster, the tiles of a layer, a router's port) for a number of cycles.
+A layer on tiles or a digital node is a *station*.  It works in *waves*: one matrix-vector
+product, or one output row of a digital node.  Every wave passes the station's *steps* in order
+(input over the bus, tiles, partial sums over the bus, ...), and each step occupies resources (the
+bus of a cluster, the tiles of a replica, a router's port) for a number of cycles.  Replicas take
+waves in turn: wave j goes the way j mod replicas.
 
 The rules, for wave j of a station and its step k:
 
@@ -15,7 +16,7 @@ The rules, for wave j of a station and its step k:
 - The wave leaves the step when every resource has served it, and has done it `extra` cycles
   later.
 
-See docs/model/timing.md.  `hwsim.chip.timing_trace` computes the times.
+See docs/model/timing.md.  `hwsim.chip.pipeline` computes the times.
 """
 
 from collections.abc import Sequence
@@ -49,14 +50,14 @@ class Step:
     """One step of a wave; it ends with the last of its uses, and `extra` cycles."""
 
     cause: Cause
-    uses: tuple[Use, ...]
+    ways: tuple[tuple[Use, ...], ...]  # of waves in turn: wave j uses ways[j mod len(ways)]
     extra: int = 0
     ahead: int = 2  # waves between this step and the end of the next: double-buffered registers
 
-    @property
-    def cycles(self) -> int:
-        """From the request to the result when nobody else asks."""
-        return max((use.cycles for use in self.uses), default=0) + self.extra
+    def cycles(self, wave: int = 0) -> int:
+        """From the request of a wave to its result when nobody else asks."""
+        uses = self.ways[wave % len(self.ways)]
+        return max((use.cycles for use in uses), default=0) + self.extra
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,10 @@ class Flow:
         busy = [0] * len(self.resources)
         for station in self.stations:
             for step in station.steps:
-                for use in step.uses:
-                    busy[use.resource] += station.waves * use.cycles
+                for way, uses in enumerate(step.ways):
+                    waves = len(range(way, station.waves, len(step.ways)))
+                    for use in uses:
+                        busy[use.resource] += waves * use.cycles
         return busy
 
     def bottleneck(self) -> int:
@@ -119,10 +122,10 @@ def _check(station: Station, index: int, stations: Sequence[Station]) -> None:
             f"layer {station.name!r}: expected at least 1 wave per inference, found {station.waves}"
         )
     for step in station.steps:
-        if min((use.cycles for use in step.uses), default=1) < 1 or step.cycles < 1:
+        cycles = min((use.cycles for uses in step.ways for use in uses), default=1)
+        if min(cycles, *(step.cycles(way) for way in range(len(step.ways)))) < 1:
             raise MappingError(
-                f"layer {station.name!r}: expected at least 1 cycle of {step.cause.value}, "
-                f"found {step.cycles}"
+                f"layer {station.name!r}: expected at least 1 cycle of {step.cause.value}, found 0"
             )
     for need in station.needs:
         fits = 0 <= need.station < index and len(need.until) == len(need.first) == station.waves

@@ -14,6 +14,7 @@ from mapping.counts import Activity, plan_counts, total_counts
 from mapping.design import Design
 from mapping.plan import Plan, plan
 from mapping.shapes import LayerShape
+from mapping.timing import plan_time
 
 EMT = load_arch("emt")
 TECHNOLOGY = load_technology(EMT.technology)
@@ -52,7 +53,7 @@ def test_the_breakdowns_and_the_layers_all_sum_to_the_total_energy() -> None:
 def test_the_energy_is_that_of_all_events_plus_leakage_over_one_interval() -> None:
     of, result = planned(), assembled()
     dynamic = total_J(energy(total_counts(counted(of)), EMT, TECHNOLOGY))
-    interval = of.bottleneck_cycles / EMT.tile.clock_Hz
+    interval = plan_time(of, EMT).interval_s
     static = leakage_J(EMT, TECHNOLOGY, of.clusters, interval)
     assert static == pytest.approx(
         total_J(static_power(EMT, TECHNOLOGY, of.clusters)) / result.throughput_per_s
@@ -63,12 +64,27 @@ def test_the_energy_is_that_of_all_events_plus_leakage_over_one_interval() -> No
 
 def test_time_and_size_are_those_of_the_plan() -> None:
     of, result = planned(), assembled()
-    assert result.cycles == sum(layer.cycles for layer in of.layers)
+    time = plan_time(of, EMT)
+    assert result.cycles == time.cycles
     assert result.latency_s == pytest.approx(result.cycles / EMT.tile.clock_Hz)
-    assert result.throughput_per_s == pytest.approx(EMT.tile.clock_Hz / of.bottleneck_cycles)
+    assert result.throughput_per_s == pytest.approx(EMT.tile.clock_Hz / time.interval_cycles)
+    assert result.bottleneck == time.bottleneck
     assert (result.tiles, result.clusters, result.macs) == (of.tiles, of.clusters, of.macs)
     assert result.tops_per_W == pytest.approx(2 * of.macs / result.energy_J.total / 1e12)
     assert result.area_m2.total == pytest.approx(sum(result.area_m2.by_component.values()))
+
+
+def test_busy_and_stalls_of_every_layer_fill_the_time_from_its_start_to_its_end() -> None:
+    result = assembled()
+    for layer in result.layers:
+        if not layer.tiles:
+            continue
+        assert layer.start_s is not None
+        assert layer.end_s is not None
+        assert layer.busy_s is not None
+        span = layer.end_s - layer.start_s
+        assert layer.busy_s + sum(layer.stalls_s.values()) == pytest.approx(span)
+    assert max(layer.end_s or 0.0 for layer in result.layers) == pytest.approx(result.latency_s)
 
 
 def test_knobs_of_one_layer_change_that_layers_energy_only() -> None:

@@ -68,7 +68,7 @@ def test_the_cost_model_prices_with_them() -> None:
 
 def test_the_report_says_which_figures_come_from_the_rtl() -> None:
     arch = load_arch("emt")
-    _, plan = map_network(TECHNOLOGY.parents[3] / "codesign/demo/digits.onnx", "emt")
+    plan = map_network(TECHNOLOGY.parents[3] / "codesign/demo/digits.onnx", "emt").plan
     said = stated_assumptions(plan, arch, load_technology("emt-32nm-rtl"))
     sources = [one.source for one in said if (one.source or "").startswith("synthesis of ")]
     assert len(sources) == 3

@@ -1,4 +1,4 @@
-"""The pipeline of a chip, cycle by cycle: the slow twin of hwsim.chip.timing_trace.
+"""The pipeline of a chip, cycle by cycle: the slow twin of hwsim.chip.pipeline.
 
 Every cycle: what is complete lets waves ask; whoever asks joins the queue of every resource that
 the step uses; every resource works one cycle for the head of its queue.  No time is ever computed
@@ -17,7 +17,7 @@ LIMIT = 200_000  # cycles: a simulation that takes longer hangs
 class Job:
     """One wave in one step."""
 
-    step: int
+    open: int  # resources that have not served it
     left: int | None = None  # the cycle from which on no resource works for it
     done: int | None = None
 
@@ -30,26 +30,44 @@ class Worker:
     jobs: list[list[Job]] = field(default_factory=list)
     ready: list[int] = field(default_factory=list)
 
+    completed: list[int] = field(default_factory=list)
+
     def complete(self, now: int) -> int:
         """Waves whose results are in the buffer."""
         if not self.jobs:
+            self.completed = self.ready
             return len(self.ready)
-        return sum(job.done is not None and job.done <= now for job in self.jobs[-1])
+        last = self.jobs[-1]
+        while len(self.completed) < len(last) and past(last[len(self.completed)].done, now):
+            done = last[len(self.completed)].done
+            self.completed.append(max([done, *self.completed[-1:]]))
+        return len(self.completed)
 
 
-def finish_times(flow: Flow, images: int = 1) -> list[list[int]]:
-    """For each station the cycle at which each wave is finished, waves of all images in order."""
+def past(cycle: int | None, now: int) -> bool:
+    return cycle is not None and cycle <= now
+
+
+def finish_times(flow: Flow, images: int = 1, period: int = 0) -> list[list[int]]:
+    """For each station the cycle at which each wave is finished, waves of all images in order.
+
+    An image arrives every `period` cycles.
+    """
     workers = [Worker(s, [[] for _ in s.steps]) for s in flow.stations]
     queues: list[deque[list]] = [deque() for _ in flow.resources]
     for now in range(LIMIT):
         for worker in workers:
-            note_inputs(worker, workers, images, now)
+            note_inputs(worker, workers, arrived(now, images, period), now)
         for worker in workers:
             ask(worker, queues, now)
         if all(w.complete(now) == w.station.waves * images for w in workers):
-            return [[j.done for j in w.jobs[-1]] if w.jobs else w.ready for w in workers]
-        work(queues, workers, now)
+            return [w.completed for w in workers]
+        work(queues, now)
     raise AssertionError(f"not finished after {LIMIT} cycles")
+
+
+def arrived(now: int, images: int, period: int) -> int:
+    return sum(image * period <= now for image in range(images))
 
 
 def note_inputs(worker: Worker, workers: list[Worker], images: int, now: int) -> None:
@@ -68,12 +86,14 @@ def note_inputs(worker: Worker, workers: list[Worker], images: int, now: int) ->
 def ask(worker: Worker, queues: list[deque[list]], now: int) -> None:
     for k, step in enumerate(worker.station.steps):
         while may_ask(worker, k, now):
-            job = Job(k)
+            wave = len(worker.jobs[k]) % worker.station.waves
+            uses = step.ways[wave % len(step.ways)]
+            job = Job(len(uses))
             worker.jobs[k].append(job)
-            if not step.uses:
+            if not uses:
                 job.left, job.done = now, now + step.extra
-            for use in step.uses:
-                queues[use.resource].append([job, use.cycles])
+            for use in uses:
+                queues[use.resource].append([job, step, use.cycles])
 
 
 def may_ask(worker: Worker, k: int, now: int) -> bool:
@@ -83,30 +103,23 @@ def may_ask(worker: Worker, k: int, now: int) -> bool:
             return False
     else:
         before = worker.jobs[k - 1]
-        if wave >= len(before) or before[wave].done is None or before[wave].done > now:
+        if wave >= len(before) or not past(before[wave].done, now):
             return False
     ahead = worker.station.steps[k].ahead
     if k + 1 == len(worker.station.steps) or wave < ahead:
         return True
     after = worker.jobs[k + 1]
-    if wave - ahead >= len(after):
-        return False
-    left = after[wave - ahead].left
-    return left is not None and left <= now
+    return wave - ahead < len(after) and past(after[wave - ahead].left, now)
 
 
-def work(queues: list[deque[list]], workers: list[Worker], now: int) -> None:
-    served = []
+def work(queues: list[deque[list]], now: int) -> None:
     for queue in queues:
-        if queue:
-            job = queue[0]
-            job[1] -= 1
-            if job[1] == 0:
-                queue.popleft()
-                served.append(job[0])
-    waiting = {id(job) for queue in queues for job, _ in queue}
-    for worker in workers:
-        for k, step in enumerate(worker.station.steps):
-            for job in worker.jobs[k]:
-                if job.left is None and any(job is s for s in served) and id(job) not in waiting:
-                    job.left, job.done = now + 1, now + 1 + step.extra
+        if not queue:
+            continue
+        head = queue[0]
+        head[2] -= 1
+        if head[2] == 0:
+            job, step, _ = queue.popleft()
+            job.open -= 1
+            if job.open == 0:
+                job.left, job.done = now + 1, now + 1 + step.extra

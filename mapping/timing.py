@@ -1,0 +1,122 @@
+"""Time of a plan: latency, interval, what each layer waits for, and what its results need to wait.
+
+Equations and assumptions: docs/model/timing.md.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from hwsim.chip.pipeline import (
+    StationTime,
+    held_until,
+    peak_held,
+    sequential_cycles,
+    station_time,
+    trace,
+)
+from hwsim.chip.spec import Arch
+from hwsim.chip.timing import Flow
+from hwsim.tile.geometry import ceil_div
+from mapping.network import Network
+from mapping.plan import Plan
+from mapping.stations import Stored, plan_flow
+
+BYTE = 8
+
+
+@dataclass(frozen=True)
+class PlanTime:
+    """Time of one inference and between inferences, in clock cycles."""
+
+    flow: Flow
+    clock_Hz: float
+    cycles: int  # of one inference
+    sequential_cycles: int  # were each layer to wait for the one before
+    layers: tuple[StationTime, ...]  # of what takes time: layers and digital nodes
+    buffer_bytes: dict[str, int]  # most of a layer's results that wait at once to be read
+    overflows: dict[int, int]  # cluster -> bytes that wait there, more than its buffer has
+
+    @property
+    def interval_cycles(self) -> int:
+        """Between two inferences of a full pipeline: the load of the bottleneck."""
+        return max(self.flow.loads())
+
+    @property
+    def bottleneck(self) -> str:
+        """The resource that sets the interval."""
+        return self.flow.resources[self.flow.bottleneck()]
+
+    @property
+    def latency_s(self) -> float:
+        """From the first input to the last output of one inference."""
+        return self.cycles / self.clock_Hz
+
+    @property
+    def sequential_latency_s(self) -> float:
+        """The same were each layer to wait for the one before."""
+        return self.sequential_cycles / self.clock_Hz
+
+    @property
+    def interval_s(self) -> float:
+        """Between two inferences of a full pipeline."""
+        return self.interval_cycles / self.clock_Hz
+
+    @property
+    def throughput_per_s(self) -> float:
+        """Inferences per second of a full pipeline."""
+        return self.clock_Hz / self.interval_cycles
+
+
+def plan_time(plan: Plan, arch: Arch, network: Network | None = None) -> PlanTime:
+    """Time of a plan; `network` as for `plan_flow`.
+
+    Raises:
+        MappingError: as `plan_flow`.
+    """
+    flow, stored = plan_flow(plan, arch, network)
+    traces = trace(flow)
+    held = held_until(flow, traces)
+    times, waiting = [], {}
+    for station, own, until in zip(flow.stations, traces, held, strict=True):
+        if station.steps:
+            times.append(station_time(station, own))
+            waiting[station.name] = _waiting_bits(
+                peak_held(own.finished, until), stored[station.name]
+            )
+    return PlanTime(
+        flow,
+        arch.tile.clock_Hz,
+        max(own.finished[-1] for own in traces),
+        sequential_cycles(flow),
+        tuple(times),
+        {name: ceil_div(bits, BYTE) for name, bits in waiting.items()},
+        _overflows(waiting, stored, arch.chip.buffer_bytes),
+    )
+
+
+def plan_interval_s(plan: Plan, arch: Arch, network: Network | None = None) -> float:
+    """`plan_time(...).interval_s` without the time of a single wave: quick.
+
+    Raises:
+        MappingError: as `plan_flow`.
+    """
+    flow, _ = plan_flow(plan, arch, network)
+    return max(flow.loads()) / arch.tile.clock_Hz
+
+
+def _waiting_bits(waves: int, stored: Stored) -> int:
+    return min(waves * stored.bits_per_wave, stored.bits)
+
+
+def _overflows(
+    waiting: Mapping[str, int], stored: Mapping[str, Stored], buffer_bytes: int
+) -> dict[int, int]:
+    """Bytes by cluster where the layers' peaks together exceed the buffer."""
+    bits: dict[int, Fraction] = {}
+    for name, amount in waiting.items():
+        for cluster, share in stored[name].places:
+            bits[cluster] = bits.get(cluster, Fraction(0)) + amount * share
+    needed = {cluster: math.ceil(amount / BYTE) for cluster, amount in sorted(bits.items())}
+    return {cluster: amount for cluster, amount in needed.items() if amount > buffer_bytes}
