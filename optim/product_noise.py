@@ -1,0 +1,109 @@
+"""How a layer's products are disturbed, as functions of its codes: what training draws from.
+
+A product y[j] = sum_i W[i, j] x[i] is folded from column sums, phase t and lane l (slice, column
+of the pair) with signed weights p_t and s_l.  Every cell at level g reads, for a digit of d unit
+pulses, d (g + m(g)) on average with the variance d^2 v(g), so that
+
+    Var y[j]  = sum_i X2[x_i] V[W_ij] + X1[x_i] (...) + rest,   X2[x] = sum_t p_t^2 d_t(x)^2,
+    E y[j]    = sum_i x_i (W_ij + M[W_ij]),                      V[w] = sum_l s_l^2 v(g_l(w)),
+                                                                 M[w] = sum_l s_l m(g_l(w)),
+
+which are tables over codes: the same moments as hwsim.tile's engine `moments`.  Errors that last
+(programming, frozen states) disturb the weight itself, with the variance `lasting[w]`.  Every
+conversion adds converter noise and, where its least significant bit is coarser than a level
+step, the variance lsb^2 / 12 of rounding (Bennett, 1948).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.device.spec import Device, Scenario, States
+from hwsim.tile.disturbance import Disturbance
+from hwsim.tile.encoding import encode, phase_weights, slice_weights
+from hwsim.tile.geometry import Geometry, ceil_div
+from hwsim.tile.noise import column_noise
+
+FloatArray = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True)
+class ProductNoise:
+    """Tables of one layer with one cell per weight digit (redundancy 1).
+
+    Input tables are over codes in the order 0, 1, ..., with negative ones wrapped to the end;
+    weight tables likewise, (2^bits,).  Variances are in units of the integer product, squared.
+    """
+
+    pulses: FloatArray  # unit pulses of an input
+    squares: FloatArray  # sum over phases of p^2 d^2: what lasts for a whole pulse
+    lengths: FloatArray  # sum over phases of p^2 d: noise of the current adds up over a pulse
+    levels: FloatArray  # sum of a weight's cell levels
+    mean: FloatArray  # what fluctuation adds to a weight on average
+    variance: FloatArray  # of fresh fluctuation
+    lasting: FloatArray  # variance of programming error and frozen states
+    current: FloatArray  # variance of the current's own noise, per pulse of a row
+    floor: float  # variance of every product: converter noise and rounding
+
+    @classmethod
+    def of(
+        cls, geometry: Geometry, device: Device, scenario: Scenario, rows: int, shift: int = 0
+    ) -> Self:
+        """Tables of a layer.
+
+        Args:
+            geometry: its digits on a tile, redundancy left aside.
+            rows: inputs of a product.
+            shift: log2 of the converter's least significant bit in level steps.
+        """
+        tile, precision = geometry.tile, geometry.precision
+        disturbance = Disturbance.of(device, tile.cell_bits, scenario)
+        lanes, weights = _lanes(geometry), slice_weights(geometry).reshape(-1, 1).astype(float)
+        amplitude, duty, traps = disturbance.amplitude, disturbance.duty, disturbance.traps
+        frozen = (device.fluctuation is not None) and device.fluctuation.states is States.FROZEN
+        switching = amplitude**2 * 4 * duty * (1 - duty) * traps
+        still = np.zeros_like(switching)
+        digits = _digits(precision.input_bits, geometry)
+        phases = phase_weights(geometry).astype(float)
+        noise = column_noise(device, tile, scenario, 1)
+        squared = (phases**2).sum() * (weights**2).sum() / tile.pair_cols
+        blocks = ceil_div(rows, geometry.inputs_per_array)
+        rounding = (4.0**shift) / 12 if shift else 0.0
+
+        def summed(of_level: NDArray[Any], power: int) -> FloatArray:
+            total: FloatArray = (weights**power * of_level[lanes]).sum(axis=0)
+            return total
+
+        return cls(
+            pulses=digits.sum(axis=0),
+            squares=(phases[:, None] ** 2 * digits**2).sum(axis=0),
+            lengths=(phases[:, None] ** 2 * digits).sum(axis=0),
+            levels=lanes.sum(axis=0).astype(float),
+            mean=summed(amplitude * (2 * duty - 1) * traps, 1),
+            variance=summed(still if frozen else switching, 2),
+            lasting=summed(disturbance.sigma**2 + (switching if frozen else still), 2),
+            current=summed(noise.per_pulse + noise.per_level * np.arange(amplitude.size), 2),
+            floor=blocks * squared * (noise.floor + rounding),
+        )
+
+
+def _lanes(geometry: Geometry) -> NDArray[np.int64]:
+    """(lanes, 2^weight bits) levels of every weight; the most negative one as its neighbour."""
+    top = 1 << (geometry.precision.weight_bits - 1)
+    every = np.concatenate([np.arange(top), np.arange(1 - top, 0)])
+    levels = encode(every[None], geometry)[:, :, 0].reshape(-1, every.size).astype(np.int64)
+    return np.insert(levels, top, levels[:, top], axis=1)
+
+
+def _digits(bits: int, geometry: Geometry) -> FloatArray:
+    """(phases, 2^bits) digits of every input code."""
+    phases = geometry.phases
+    codes = np.arange(1 << bits)
+    digits = []
+    for shift, sign in zip(phases.shifts, phases.signs, strict=True):
+        size = 1 if sign < 0 else min(phases.bits, phases.magnitude_bits - shift)
+        digits.append((codes >> shift) & ((1 << size) - 1))
+    return np.array(digits, dtype=float)
