@@ -11,6 +11,7 @@ from hwsim.cost import Component, area, conversion_rate_Hz, full_activity, load_
 from hwsim.cost import energy as energy_of
 from hwsim.cost.adc import AdcSurvey, conversion_bound_J, signal_to_noise
 from hwsim.tile.spec import Knobs
+from tests.reference.tolerance import near
 
 EMT = load_arch("emt")
 ISAAC = load_arch("isaac")
@@ -33,7 +34,7 @@ def test_the_bound_is_that_of_the_literature() -> None:
     # 8 kT SNR at 300 K: 4, 6, 8, 10, 12 bits.
     published_J = {4: 12.7e-18, 6: 0.20e-15, 8: 3.25e-15, 10: 52e-15, 12: 0.83e-12}
     for b, joules in published_J.items():
-        assert conversion_bound_J(b) == pytest.approx(joules, rel=0.03)
+        assert conversion_bound_J(b) == near(joules, rel=0.03)
     assert 10 * math.log10(signal_to_noise(8)) == pytest.approx(6.02 * 8 + 1.76, abs=0.01)
 
 
@@ -72,8 +73,8 @@ def test_slow_converters_have_one_figure_of_merit_and_fast_ones_pay_for_their_ra
 def test_the_fit_is_that_of_the_formula_by_hand() -> None:
     # 8 bits, 1.2 GS/s, 32 nm: FoM = 213.7807 - 2.8719 * 20.9056 = 153.74 dB; SNDR = 49.93 dB;
     # E = 0.0472831 * 32^1.88004 * 8^-2.82913 * 10^-10.381 / 2.
-    assert fit().conversion_J(8, 1.2e9) == pytest.approx(1.849e-12, rel=2e-3)
-    assert fit().area_m2(8, 1.2e9) == pytest.approx(6.31e-9, rel=2e-3)
+    assert fit().conversion_J(8, 1.2e9) == near(1.849e-12, rel=2e-3)
+    assert fit().area_m2(8, 1.2e9) == near(6.31e-9, rel=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -101,20 +102,20 @@ def test_isaacs_converter_is_cheaper_than_the_fit_and_says_that_it_is_optimistic
 
 def test_a_converter_is_built_for_the_rate_of_its_schedule() -> None:
     assert conversion_rate_Hz(ISAAC.tile) == 1.2e9
-    assert conversion_rate_Hz(EMT.tile) == pytest.approx(1e9 / 9)
+    assert conversion_rate_Hz(EMT.tile) == near(1e9 / 9)
 
 
 def test_energy_and_area_of_a_chip_use_the_fit_at_that_rate() -> None:
     events = full_activity(EMT)
     spent = energy_of(events, EMT, TECHNOLOGY, Knobs(adc_bits=6))[Component.ADC]
     per_conversion = fit().conversion_J(6, 1e9 / 9) * 0.8
-    assert spent == pytest.approx(events.conversions * per_conversion)
+    assert spent == near(events.conversions * per_conversion)
     count = 8 * 12 * 8
-    assert area(EMT, TECHNOLOGY)[Component.ADC] == pytest.approx(count * fit().area_m2(8, 1e9 / 9))
+    assert area(EMT, TECHNOLOGY)[Component.ADC] == near(count * fit().area_m2(8, 1e9 / 9))
 
 
 def test_below_four_bits_the_price_is_an_extrapolation_and_says_so() -> None:
     adc = TECHNOLOGY.adc
-    assert adc.conversion_J(2, 1e6) == pytest.approx(adc.conversion_J(4, 1e6) / 2)
+    assert adc.conversion_J(2, 1e6) == near(adc.conversion_J(4, 1e6) / 2)
     assert (adc.covers(3), adc.covers(4)) == (False, True)
     assert "assumption" in adc.extrapolation

@@ -23,6 +23,7 @@ from hwsim.cost.technology import Block, Memory
 from hwsim.errors import SpecError
 from hwsim.events import EventCounts
 from hwsim.spec import validate
+from tests.reference.tolerance import near
 
 EMT = load_arch("emt")
 SURVEY = load_technology("emt-32nm-survey")
@@ -77,15 +78,15 @@ def test_a_figures_note_names_node_conditions_and_range() -> None:
 @pytest.mark.parametrize(("kilobytes", "picojoule"), [(8, 10), (32, 20), (1024, 100)])
 def test_static_memory_reproduces_the_published_caches(kilobytes: int, picojoule: float) -> None:
     per_64_bits = 64 * SRAM.sized(kilobytes * 1024).energy.value
-    assert per_64_bits == pytest.approx(picojoule * 1e-12, rel=0.04)
+    assert per_64_bits == near(picojoule * 1e-12, rel=0.04)
 
 
 def test_a_bit_of_a_larger_memory_costs_more_and_at_the_published_size_what_is_published() -> None:
     buffer = load_technology("isaac-32nm").buffer
-    assert buffer.sized(65536).energy.value == pytest.approx(20.45e-12 / 256, rel=1e-3)
+    assert buffer.sized(65536).energy.value == near(20.45e-12 / 256, rel=1e-3)
     costs = [buffer.sized(1 << k).energy.value for k in range(10, 24)]
     assert costs == sorted(costs)
-    assert costs[1] / costs[0] == pytest.approx(2**0.78)
+    assert costs[1] / costs[0] == near(2**0.78)
 
 
 def test_energy_and_leakage_follow_the_buffer_of_the_architecture() -> None:
@@ -93,7 +94,7 @@ def test_energy_and_leakage_follow_the_buffer_of_the_architecture() -> None:
     technology = load_technology("emt-32nm")
     events = EventCounts(buffer_read_bits=1e6)
     ratio = total_J(energy(events, small, technology)) / total_J(energy(events, EMT, technology))
-    assert ratio == pytest.approx(8**-0.78)
+    assert ratio == near(8**-0.78)
 
 
 def test_a_memory_that_does_not_grow_costs_the_same_at_every_size() -> None:
@@ -107,11 +108,11 @@ def test_a_memory_that_does_not_grow_costs_the_same_at_every_size() -> None:
 def test_a_bit_over_the_mesh_pays_for_the_router_and_the_length_of_the_wire() -> None:
     hop = hop_m(EMT, SURVEY)
     served = 4 * sum(area(EMT, SURVEY).values())
-    assert hop == pytest.approx(math.sqrt(served))
+    assert hop == near(math.sqrt(served))
     per_bit = energy(EventCounts(hop_bits=1), EMT, SURVEY)[Component.ROUTER]
-    assert per_bit == pytest.approx(8.101852e-14 * 0.98 + 1.21e-10 * hop)
+    assert per_bit == near(8.101852e-14 * 0.98 + 1.21e-10 * hop)
     without = energy(EventCounts(hop_bits=1), EMT, load_technology("emt-32nm"))
-    assert without[Component.ROUTER] == pytest.approx(8.101852e-14 * 0.98)
+    assert without[Component.ROUTER] == near(8.101852e-14 * 0.98)
 
 
 @pytest.mark.parametrize("name", sorted(parts()))

@@ -34,6 +34,7 @@ from hwsim.errors import SpecError
 from hwsim.events import ZERO, EventCounts
 from hwsim.spec import validate
 from hwsim.tile.spec import Knobs
+from tests.reference.tolerance import near
 
 ISAAC = load_arch("isaac")
 EMT = load_arch("emt")
@@ -100,12 +101,12 @@ def test_totals_of_the_table_are_sums_of_its_lines(name: str) -> None:
         check_sum(lines[:-1], lines[-1])
     by_level = {line.level: line for line in table if line.name == "total"}
     cluster_area = total_J(area(arch, load_technology(arch.technology)))
-    assert by_level[Level.CLUSTER].area_m2 == pytest.approx(cluster_area)
+    assert by_level[Level.CLUSTER].area_m2 == near(cluster_area)
 
 
 def check_sum(lines: list[PeakLine], total: PeakLine) -> None:
-    assert total.power_W == pytest.approx(sum(line.power_W for line in lines))
-    assert total.area_m2 == pytest.approx(sum(line.area_m2 for line in lines))
+    assert total.power_W == near(sum(line.power_W for line in lines))
+    assert total.area_m2 == near(sum(line.area_m2 for line in lines))
 
 
 @pytest.mark.parametrize(("arch", "technology"), BOTH, ids=["isaac", "emt"])
@@ -115,7 +116,7 @@ def test_energy_at_full_activity_over_a_time_is_peak_power_times_that_time(
     seconds = 3.7e-3
     events = full_activity(arch).scaled(seconds)
     spent = total_J(energy(events, arch, technology)) + leakage_J(arch, technology, 1, seconds)
-    assert spent == pytest.approx(total_J(peak_power(arch, technology)) * seconds, rel=1e-12)
+    assert spent == near(total_J(peak_power(arch, technology)) * seconds, rel=1e-12)
 
 
 def test_full_activity_reads_no_faster_than_the_schedule_and_the_pulse_fits_its_phase() -> None:
@@ -130,7 +131,7 @@ def test_energies_add_up_over_events(first: EventCounts, second: EventCounts) ->
         one, two = (energy(e, arch, technology) for e in (first, second))
         both = energy(first + second, arch, technology)
         for component, joules in both.items():
-            assert joules == pytest.approx(one[component] + two[component], rel=1e-9)
+            assert joules == near(one[component] + two[component], rel=1e-9)
 
 
 def test_nothing_costs_nothing_and_every_count_costs_something() -> None:
@@ -144,14 +145,14 @@ def test_nothing_costs_nothing_and_every_count_costs_something() -> None:
 def test_a_cells_read_energy_is_v_squared_g_t_by_hand() -> None:
     # One cell at its highest level, 40 uS, 0.2 V, 10 ns: 16 fJ.
     events = EventCounts(cell_pulses=1, level_pulses=3)
-    assert array_energy_J(events, EMT.device, EMT.tile) == pytest.approx(0.2**2 * 40e-6 * 10e-9)
+    assert array_energy_J(events, EMT.device, EMT.tile) == near(0.2**2 * 40e-6 * 10e-9)
     # At level zero its conductance is the window's lower end.
-    assert array_energy_J(EventCounts(cell_pulses=1), EMT.device, EMT.tile) == pytest.approx(4e-16)
+    assert array_energy_J(EventCounts(cell_pulses=1), EMT.device, EMT.tile) == near(4e-16)
 
 
 def test_a_pulse_of_a_multi_bit_driver_is_a_part_of_the_read() -> None:
     two_bits = EMT.replace(tile=EMT.tile.replace(dac_bits=2))
-    assert unit_pulse_s(two_bits.tile) == pytest.approx(10e-9 / 3)
+    assert unit_pulse_s(two_bits.tile) == near(10e-9 / 3)
 
 
 @given(st.sampled_from([0.1, 0.15, 0.25, 0.4]))
@@ -160,15 +161,15 @@ def test_array_and_line_energy_rise_with_the_square_of_the_voltage(voltage: floa
     base = energy(events, EMT, EMT_32)
     scaled = energy(events, EMT, EMT_32, Knobs(read_voltage_V=voltage))
     ratio = (voltage / 0.2) ** 2
-    assert scaled[Component.ARRAY] == pytest.approx(base[Component.ARRAY] * ratio)
+    assert scaled[Component.ARRAY] == near(base[Component.ARRAY] * ratio)
     changed = {c for c in base if scaled[c] != base[c]}
     assert changed == {Component.ARRAY, Component.DRIVER}
 
 
 def test_a_drivers_energy_is_capacitance_times_voltage_squared_by_hand() -> None:
     expected = 128 * (7.68e-17 * 0.2**2 + 2.05e-16 * 0.9**2)
-    assert EMT_32.driver.pulse_J(128, 0.2) == pytest.approx(expected)
-    assert expected == pytest.approx(21e-15, rel=0.05)
+    assert EMT_32.driver.pulse_J(128, 0.2) == near(expected)
+    assert expected == near(21e-15, rel=0.05)
 
 
 @given(st.integers(1, 15))
@@ -191,20 +192,20 @@ def test_converter_prices_are_the_sourced_ones_inside_the_table_and_marked_outsi
 def test_the_adc_knob_changes_conversion_energy_and_nothing_else() -> None:
     events = full_activity(ISAAC)
     base, less = (energy(events, ISAAC, ISAAC_32, Knobs(adc_bits=b)) for b in (8, 6))
-    assert less[Component.ADC] / base[Component.ADC] == pytest.approx(1.20 / 1.666667)
+    assert less[Component.ADC] / base[Component.ADC] == near(1.20 / 1.666667)
     assert {c for c in base if less[c] != base[c]} == {Component.ADC}
 
 
 def test_area_and_static_power_are_proportional_to_clusters() -> None:
     for price in (area, static_power):
         one, five = price(EMT, EMT_32), price(EMT, EMT_32, 5)
-        assert five == pytest.approx({component: 5 * value for component, value in one.items()})
+        assert five == near({component: 5 * value for component, value in one.items()})
 
 
 def test_more_columns_per_converter_mean_fewer_converters_and_less_area() -> None:
     shared = EMT.replace(tile=EMT.tile.replace(adc=EMT.tile.adc.replace(columns_per_adc=64)))
     ratio = area(shared, EMT_32)[Component.ADC] / area(EMT, EMT_32)[Component.ADC]
-    assert ratio == pytest.approx(1 / 8)
+    assert ratio == near(1 / 8)
 
 
 @pytest.mark.parametrize("name", sorted(technologies()))

@@ -1,7 +1,5 @@
 """The tornado table: prices at the ends of each figure's range, by hand and by its laws."""
 
-import pytest
-
 from hwsim.chip.load import load_arch
 from hwsim.cost import (
     Component,
@@ -19,6 +17,7 @@ from hwsim.cost import (
 from hwsim.cost.technology import with_value
 from hwsim.events import ZERO, EventCounts
 from hwsim.tile.spec import Knobs
+from tests.reference.tolerance import near
 
 EMT = load_arch("emt")
 TECHNOLOGY = load_technology("emt-32nm")
@@ -29,16 +28,16 @@ def test_the_price_is_energy_of_the_events_plus_leakage_and_the_area_of_the_clus
     joules, m2 = price(BUSY, EMT, TECHNOLOGY)
     events = BUSY.events[0][1]
     dynamic, static = total_J(energy(events, EMT, TECHNOLOGY)), leakage_J(EMT, TECHNOLOGY, 3, 1e-6)
-    assert joules == pytest.approx(dynamic + static, rel=1e-12)
-    assert m2 == pytest.approx(sum(area(EMT, TECHNOLOGY, 3).values()), rel=1e-12)
+    assert joules == near(dynamic + static, rel=1e-12)
+    assert m2 == near(sum(area(EMT, TECHNOLOGY, 3).values()), rel=1e-12)
 
 
 def test_a_conversions_range_is_the_range_of_the_converters_energy_by_hand() -> None:
     work = Work(((Knobs(), EventCounts(conversions=1e6)),), clusters=0, interval_s=0)
     (found,) = [s for s in sensitivity(work, EMT, TECHNOLOGY) if s.key == "adc.points.4.energy"]
     joules = 1e6 * 1.666667e-12 * 0.9
-    assert found.energy_low_J == pytest.approx(0.67 * joules)
-    assert found.energy_high_J == pytest.approx(2.8 * joules)
+    assert found.energy_low_J == near(0.67 * joules)
+    assert found.energy_high_J == near(2.8 * joules)
     assert found.area_low_m2 == found.area_high_m2 == 0
 
 
@@ -81,7 +80,7 @@ def test_layers_with_equal_knobs_are_one_sum_and_cost_the_same() -> None:
     work = Work.of(layers, 0, 0)
     assert len(work.events) == 2
     expected = sum(total_J(energy(e, EMT, TECHNOLOGY, k)) for k, e in layers)
-    assert price(work, EMT, TECHNOLOGY)[0] == pytest.approx(expected, rel=1e-12)
+    assert price(work, EMT, TECHNOLOGY)[0] == near(expected, rel=1e-12)
 
 
 def test_a_figure_is_replaced_wherever_it_lies_and_nothing_else() -> None:
