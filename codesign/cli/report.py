@@ -1,4 +1,4 @@
-"""`hwsim report`: the record of a run as a page, a table or text."""
+"""`hwsim report`: the record of a run as a page, a table or text; several side by side."""
 
 from pathlib import Path
 from typing import Any
@@ -8,37 +8,79 @@ import click
 from codesign.cli.console import common_options
 
 FILE = click.Path(path_type=Path)
+ENDINGS = (".html", ".csv", ".md", ".tex")
 
 
 @click.command(
-    epilog="Example: hwsim report out/demo --out demo.html",
-    short_help="Energy, area, latency, accuracy as HTML, CSV, Markdown, JSON.",
+    epilog="Example: hwsim report out/demo --out demo.html; two: hwsim report out/a out/b",
+    short_help="Energy, area, latency, accuracy as HTML, CSV, Markdown, LaTeX, JSON.",
 )
-@click.argument("folder", metavar="DIR", type=FILE)
-@click.option("--out", type=FILE, help="One file; its ending (.html .csv .md .json) says which.")
+@click.argument("folders", metavar="DIR...", nargs=-1, type=FILE)
+@click.option(
+    "--out", type=FILE, help="One file; its ending (.html .csv .md .tex .json) says which."
+)
+@click.option(
+    "--figures",
+    type=click.Choice(["svg", "png"]),
+    help="Also write every chart as a figure, into a folder 'figures' beside the report.",
+)
+@click.option(
+    "--schema",
+    "print_schema",
+    is_flag=True,
+    help="Print the JSON Schema of result.json; nothing else.",
+)
 @common_options
-def report(folder: Path, out: Path | None, as_json: bool, seed: int) -> None:
-    """Write the report of DIR/result.json: report.html, report.csv and report.md beside it."""
-    from codesign.report import load_result, write_report  # noqa: PLC0415
-    from codesign.report.files import to_json  # noqa: PLC0415
+def report(
+    folders: tuple[Path, ...],
+    out: Path | None,
+    figures: str | None,
+    print_schema: bool,
+    as_json: bool,
+    seed: int,
+) -> None:
+    """Write the report of DIR/result.json: report.html, .csv, .md and .tex beside it.
 
-    result = load_result(folder)
-    if out is not None:
-        write_report(result, out)
-        written = [out]
+    Two or more DIR: comparison.html, .csv, .md and .tex, in the first.
+    """
+    from codesign.report import compare, load_result, result_schema, write_report  # noqa: PLC0415
+
+    if print_schema:
+        click.echo(result_schema(), nl=False)
+        return
+    if not folders:
+        raise click.UsageError("DIR: expected the folder of a result, found none")
+    results = [load_result(folder) for folder in folders]
+    subject = results[0] if len(results) == 1 else compare(results)
+    folder = folders[0] if folders[0].is_dir() else folders[0].parent
+    if out is None:
+        written = write_reports(subject, folder)
     else:
-        written = write_reports(result, folder if folder.is_dir() else folder.parent)
-    if as_json:
-        click.echo(to_json(result).rstrip())
-    else:
-        click.echo("\n".join(map(str, written)))
+        write_report(subject, out)
+        written, folder = [out], out.parent
+    if figures is not None:
+        written += _write_figures(subject, folder / "figures", figures)
+    click.echo(_json(subject).rstrip() if as_json else "\n".join(map(str, written)))
 
 
-def write_reports(result: Any, folder: Path) -> list[Path]:
-    """Every format of report, in `folder`; the files."""
-    from codesign.report import write_report  # noqa: PLC0415
+def write_reports(subject: Any, folder: Path) -> list[Path]:
+    """Every format of the report of a result or a comparison, in `folder`; the files."""
+    from codesign.report import Comparison, write_report  # noqa: PLC0415
 
-    files = [folder / f"report{ending}" for ending in (".html", ".csv", ".md")]
+    name = "comparison" if isinstance(subject, Comparison) else "report"
+    files = [folder / f"{name}{ending}" for ending in ENDINGS]
     for file in files:
-        write_report(result, file)
+        write_report(subject, file)
     return files
+
+
+def _write_figures(subject: Any, folder: Path, ending: str) -> list[Path]:
+    from codesign.report.figures import FigureFormat, write_figures  # noqa: PLC0415
+
+    return write_figures(subject, folder, FigureFormat(ending))
+
+
+def _json(subject: Any) -> str:
+    from codesign.report import ReportFormat, render  # noqa: PLC0415
+
+    return render(subject, ReportFormat.JSON)

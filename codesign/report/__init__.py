@@ -1,6 +1,11 @@
-"""Reports: one record per run, written as JSON, CSV, Markdown or one HTML page."""
+"""Reports: one record per run, written as JSON, CSV, Markdown, LaTeX or one HTML page.
 
+Figures (`codesign.report.figures`) and charts (`codesign.report.charts`) load altair, a second.
+"""
+
+from codesign.report.comparison import Comparison, compare
 from codesign.report.files import load_result, save_result, write_whole
+from codesign.report.json_schema import result_schema
 from codesign.report.result import (
     AccuracyResult,
     AreaResult,
@@ -15,6 +20,7 @@ from codesign.report.result import (
     LayerResult,
     Provenance,
     Result,
+    SensitivityRow,
 )
 from codesign.report.write import ReportFormat, render, write_report
 
@@ -24,6 +30,7 @@ __all__ = [
     "Assumption",
     "BenchResult",
     "ChipResult",
+    "Comparison",
     "CosimLayer",
     "CosimResult",
     "EnergyResult",
@@ -33,8 +40,11 @@ __all__ = [
     "Provenance",
     "ReportFormat",
     "Result",
+    "SensitivityRow",
+    "compare",
     "load_result",
     "render",
+    "result_schema",
     "save_result",
     "write_report",
     "write_whole",

@@ -12,6 +12,9 @@ from codesign.report.table import Table
 Spec = dict[str, Any]  # a Vega-Lite specification
 Row = dict[str, Any]
 _BAR = 18  # height of a bar, pixels
+NARROW = "narrow"  # a parameter of every chart: the page sets it on a phone
+#: What a map's legend takes of its height, pixels.
+LEGEND_HEIGHT = 46
 _FONT = "system-ui, sans-serif"
 #: Ink and rules take the page's colours by style; these are for figures that stand alone.
 CONFIG: dict[str, Any] = {
@@ -34,6 +37,7 @@ CONFIG: dict[str, Any] = {
         "symbolType": "square",
         "columns": 4,
     },
+    "scale": {"invalid": {"color": {"value": "transparent"}}},  # spare tiles
     "bar": {"stroke": OUTLINE, "strokeWidth": 0.4},
 }
 
@@ -59,7 +63,8 @@ def drawn(chart: Drawing, description: str, **properties: Any) -> Spec:
     # A view whose height is given keeps it; one without gets it where it is drawn.
     fit = {"type": "fit-x" if "height" in spec else "fit", "contains": "padding"}
     # The configuration that Altair adds by itself sets the size of views that have none.
-    return {**spec, "autosize": fit, "config": CONFIG}
+    params = [*spec.get("params", []), {"name": NARROW, "value": False}]
+    return {**spec, "params": params, "autosize": fit, "config": CONFIG}
 
 
 def bars_height(bars: int) -> int:
@@ -83,7 +88,9 @@ def amount_axis(field: str, title: str, unit: str, **scale: Any) -> alt.X:
 
 def names_axis(field: str, order: Sequence[str] | str) -> alt.Y:
     """A vertical axis of names in the given order."""
-    return alt.Y(f"{field}:N", sort=order, title=None)
+    # Names of one network start alike: the end tells them apart.
+    short = f"{NARROW} && length(datum.label) > 16 ? '…' + slice(datum.label, -15) : datum.label"
+    return alt.Y(f"{field}:N", sort=order, title=None, axis=alt.Axis(labelExpr=short))
 
 
 def tip(field: str, title: str | None = None) -> alt.Tooltip:

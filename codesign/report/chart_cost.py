@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import altair as alt
 
 from codesign.report.chart import (
+    NARROW,
     Chart,
     Row,
     amount_axis,
@@ -21,7 +22,8 @@ from codesign.report.result import LayerResult, Result
 from codesign.report.table import Cell, Table
 
 MAX_LAYERS = 60
-_LABEL_ROOM = 1.4  # the longest bar leaves this much of the axis to its label
+_LABEL_ROOM = 1.4  # the axis reaches so far beyond the longest bar, for its label
+_NARROW_ROOM = 2.2  # the same on a phone
 
 
 def shown_layers(result: Result) -> list[LayerResult]:
@@ -159,7 +161,11 @@ def _ranked(name: str, title: str, rows: list[Row], axis: str, unit: str) -> Cha
     rows = sorted(rows, key=lambda row: row["value"], reverse=True)
     first = rows[0]
     summary = f"The largest part is {first['component']}: {first['share']}."
-    room = alt.Scale(domain=[0, _LABEL_ROOM * first["value"]], nice=False)
+    room = alt.Scale(
+        domainMin=0,
+        domainMax=alt.ExprRef(f"{first['value']} * ({NARROW} ? {_NARROW_ROOM} : {_LABEL_ROOM})"),
+        nice=False,
+    )
     base = alt.Chart(rows_of(rows)).encode(
         x=amount_axis("value", axis, unit, scale=room),
         y=names_axis("component", [row["component"] for row in rows]),

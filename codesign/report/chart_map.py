@@ -7,7 +7,7 @@ from typing import final
 
 import altair as alt
 
-from codesign.report.chart import Chart, Row, Spec, drawn, rows_of, tip
+from codesign.report.chart import LEGEND_HEIGHT, Chart, Row, Spec, drawn, rows_of, tip
 from codesign.report.palette import OUTLINE, SEQUENTIAL
 from codesign.report.quantities import grouped, percent, si
 from codesign.report.result import ChipResult, LayerResult, Result
@@ -120,6 +120,7 @@ def _square(
     x, y = floor.place(place)
     return {
         "tile": tile,
+        "cluster": place // floor.per_cluster,
         "layer": layer,
         "x": round(x, 3),
         "y": round(y, 3),
@@ -137,7 +138,6 @@ def _outlines(floor: Floor, mesh: Mesh) -> list[Row]:
             "y": y - 0.3,
             "x2": x + floor.cols + 0.2,
             "y2": y + floor.rows + 0.2,
-            "cluster": f"cluster {cluster}",
         }
         for cluster in range(mesh.clusters)
         for x, y in [floor.corner(cluster)]
@@ -166,7 +166,7 @@ def _map_spec(tiles: list[Row], outlines: list[Row], description: str) -> Spec:
             y2="datum.y + 0.9",
             amount_shown=f"shown === '{_USE}' ? datum['{_USE}'] : datum['{_ENERGY}']",
         )
-        .mark_rect(cornerRadius=1.5, stroke=OUTLINE, strokeWidth=0.4)
+        .mark_rect(cornerRadius=1.5, stroke=OUTLINE, strokeWidth=0.4, invalid="show")
         .encode(
             x=_flat("x"),
             y=_down("y"),
@@ -175,8 +175,9 @@ def _map_spec(tiles: list[Row], outlines: list[Row], description: str) -> Spec:
             color=_map_colour(),
             opacity=alt.when(hovered).then(alt.value(1)).otherwise(alt.value(0.25)),
             tooltip=[
-                tip("tile"),
                 tip("layer"),
+                tip("tile"),
+                tip("cluster"),
                 tip("reads", "cells in use"),
                 tip("amount", "energy per inference"),
             ],
@@ -190,7 +191,7 @@ def _map_spec(tiles: list[Row], outlines: list[Row], description: str) -> Spec:
         layered,
         description,
         width="container",
-        usermeta={"aspect": down / across},
+        usermeta={"aspect": down / across, "legend_height": LEGEND_HEIGHT},
     )
 
 

@@ -60,10 +60,10 @@ def timeline(result: Result) -> Chart | None:
     layers = _timed(result)
     if not layers:
         return None
-    bottleneck = f", which {result.bottleneck} bounds" if result.bottleneck else ""
+    bound = f", bound by {result.bottleneck}" if result.bottleneck else ""
     summary = (
         f"One inference takes {si(result.latency_s, 's')}; a full pipeline ends one every "
-        f"{si(1 / result.throughput_per_s, 's')}{bottleneck}."
+        f"{si(1 / result.throughput_per_s, 's')}{bound}."
     )
     rows = [_span_row(layer) for layer in layers]
     bars = (

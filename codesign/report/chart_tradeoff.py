@@ -74,9 +74,10 @@ def scatter(
         x=amount_axis("value", "energy per inference", "J", scale=alt.Scale(zero=False, padding=24))
     )
     title = "accuracy, %"
-    y = alt.Y("accuracy:Q", title=title, scale=alt.Scale(zero=False, padding=12))
+    scale = alt.Scale(domain=_range(rows), nice=False)
+    y = alt.Y("accuracy:Q", title=title, scale=scale)
     intervals = base.mark_rule(color=OUTLINE, strokeWidth=1.5, aria=False).encode(
-        y=alt.Y("low:Q", title=title, scale=alt.Scale(zero=False)), y2="high:Q"
+        y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q"
     )
     points = base.mark_point(filled=True, opacity=1, stroke=OUTLINE, strokeWidth=0.6).encode(
         y=y,
@@ -95,3 +96,10 @@ def scatter(
         order = alt.Order("value:Q")
         layers.insert(0, base.mark_line(color=OUTLINE, opacity=0.6).encode(y=y, order=order))
     return alt.layer(*layers)
+
+
+def _range(rows: Sequence[Row]) -> list[float]:
+    """Accuracies to show: the intervals with some room, within 0 to 100 %."""
+    low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
+    room = 0.1 * (high - low) or 1.0
+    return [max(0.0, low - room), min(100.0, high + room)]

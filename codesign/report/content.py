@@ -67,9 +67,8 @@ def layer_table(result: Result) -> Table:
         tuple(_layer(layer, result.energy_J.total) for layer in result.layers),
         frozenset(("layer", "op")),
         total=(
-            *words(("total", "", si(result.energy_J.total, "J"), "", si(result.latency_s, "s"))),
-            *words((grouped(result.cycles), grouped(result.tiles), "")),
-            *words((percent(result.utilization, 1), *[""] * 7)),
+            *words(("total", "", si(result.energy_J.total, "J"), "", "", "")),
+            *words((grouped(result.tiles), "", percent(result.utilization, 1), *[""] * 7)),
         ),
     )
 

@@ -41,6 +41,18 @@ def write_bytes_whole(path: Path, content: bytes) -> None:
             temporary.unlink()
 
 
+def make_folder(folder: Path) -> None:
+    """Make `folder` and those above it, where they are missing.
+
+    Raises:
+        SpecError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpecError(f"{folder}: cannot be made: {error.strerror or error}") from None
+
+
 def to_json(result: Result) -> str:
     """The result as a JSON document; keys in the order of the record."""
     return result.model_dump_json(indent=2, by_alias=True) + "\n"
@@ -52,10 +64,7 @@ def save_result(result: Result, folder: Path) -> Path:
     Raises:
         SpecError: the folder cannot be made or written to.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SpecError(f"{folder}: cannot be made: {error.strerror or error}") from None
+    make_folder(folder)
     path = folder / RESULT_FILE
     write_whole(path, to_json(result))
     return path

@@ -10,14 +10,24 @@ import altair
 import jinja2
 import vl_convert
 
+from codesign.report import comparison as side_by_side
 from codesign.report import content, cosim
 from codesign.report.chart import Chart
+from codesign.report.chart_compare import comparison_charts
 from codesign.report.chart_cost import MAX_LAYERS
 from codesign.report.charts import charts
+from codesign.report.comparison import Comparison
 from codesign.report.headline import headlines
 from codesign.report.result import Result
 
-_TEMPLATES = ("base.html.j2", "parts.html.j2", "page.html.j2", "style.css.j2", "script.js.j2")
+_TEMPLATES = (
+    "base.html.j2",
+    "parts.html.j2",
+    "page.html.j2",
+    "compare.html.j2",
+    "style.css.j2",
+    "script.js.j2",
+)
 
 
 def to_html(result: Result) -> str:
@@ -35,6 +45,18 @@ def to_html(result: Result) -> str:
         cosim_tables=content.cosim_tables(result),
         cosim_summary=cosim.summary(result.cosim) if result.cosim else "",
         hidden_layers=max(0, sum(layer.tiles > 0 for layer in result.layers) - MAX_LAYERS),
+    )
+
+
+def comparison_to_html(comparison: Comparison) -> str:
+    """Several results on one page that needs no network."""
+    return page(
+        "compare.html.j2",
+        comparison_charts(comparison),
+        comparison=comparison,
+        quantities=side_by_side.quantity_table(comparison),
+        setup=side_by_side.setup_table(comparison),
+        remarks=side_by_side.remarks(comparison),
     )
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from codesign.report import content, cosim
 from codesign.report.result import Result
@@ -53,17 +53,26 @@ _LATEX = str.maketrans(
 def to_csv(result: Result) -> str:
     """One row per layer; energies by component in the last columns, SI units in the headings."""
     components = list(result.energy_J.by_component)
+    rows = [
+        [
+            *(getattr(layer, column) for column in _COLUMNS),
+            *(layer.energy_by_component_J.get(name, 0.0) for name in components),
+        ]
+        for layer in result.layers
+    ]
+    return table_to_csv([*_COLUMNS, *(f"energy_{name}_J" for name in components)], rows)
+
+
+def table_to_csv(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Lines of a CSV file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *(f"energy_{name}_J" for name in components)])
-    for layer in result.layers:
-        cells = [getattr(layer, column) for column in _COLUMNS]
-        parts = [layer.energy_by_component_J.get(name, 0.0) for name in components]
-        writer.writerow([csv_cell(value) for value in (*cells, *parts)])
+    writer.writerow([_csv_cell(heading) for heading in headings])
+    writer.writerows([_csv_cell(value) for value in row] for row in rows)
     return text.getvalue()
 
 
-def csv_cell(value: object) -> object:
+def _csv_cell(value: object) -> object:
     """A spreadsheet runs text that starts like a formula; a quote in front keeps it text."""
     if value is None:
         return ""
@@ -88,6 +97,14 @@ def to_markdown(result: Result) -> str:
         for table in tables:
             lines += [*markdown_table(table), ""]
     return "\n".join(lines)
+
+
+def tables_to_markdown(tables: Sequence[Table], title: str, remarks: Sequence[str]) -> str:
+    """Tables under a title, and what must be known to read them."""
+    lines = [f"# {_plain(title)}", ""]
+    for table in tables:
+        lines += [_plain(table.caption), "", *markdown_table(table), ""]
+    return "\n".join([*lines, *(f"- {_plain(remark)}" for remark in remarks)]).rstrip() + "\n"
 
 
 def _markdown_assumptions(result: Result) -> list[str]:

@@ -1,11 +1,19 @@
-"""A result in the format that is asked for."""
+"""A result, or several side by side, in the format that is asked for."""
 
 from enum import Enum
 from pathlib import Path
 
+from codesign.report.comparison import Comparison, quantity_table, remarks, setup_table
 from codesign.report.files import to_json, write_whole
 from codesign.report.result import Result
-from codesign.report.text import to_csv, to_latex, to_markdown
+from codesign.report.text import (
+    latex_tables,
+    table_to_csv,
+    tables_to_markdown,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
 from hwsim.errors import SpecError
 from hwsim.spec import unknown
 
@@ -42,8 +50,14 @@ def format_of(path: Path) -> ReportFormat:
     raise SpecError(f"{path}: format: {unknown(path.suffix, _SUFFIXES)}")
 
 
-def render(result: Result, format: ReportFormat) -> str:
-    """The report as text."""
+def render(subject: Result | Comparison, format: ReportFormat) -> str:
+    """The report of a result, or of several side by side, as text."""
+    return (
+        _comparison(subject, format) if isinstance(subject, Comparison) else _one(subject, format)
+    )
+
+
+def _one(result: Result, format: ReportFormat) -> str:
     match format:
         case ReportFormat.JSON:
             return to_json(result)
@@ -59,10 +73,35 @@ def render(result: Result, format: ReportFormat) -> str:
     return to_html(result)
 
 
-def write_report(result: Result, path: Path, format: ReportFormat | None = None) -> None:
+def _comparison(comparison: Comparison, format: ReportFormat) -> str:
+    tables = (quantity_table(comparison), setup_table(comparison))
+    match format:
+        case ReportFormat.JSON:
+            return comparison.model_dump_json(indent=2, by_alias=True) + "\n"
+        case ReportFormat.CSV:
+            return table_to_csv(*_quantities(comparison))
+        case ReportFormat.MARKDOWN:
+            return tables_to_markdown(tables, comparison.title, remarks(comparison))
+        case ReportFormat.LATEX:
+            return latex_tables(tables, comparison.title)
+    from codesign.report.html import comparison_to_html  # noqa: PLC0415
+
+    return comparison_to_html(comparison)
+
+
+def _quantities(comparison: Comparison) -> tuple[list[str], list[list[object]]]:
+    """Headings and rows: values in SI units, then changes to the first."""
+    later = comparison.labels[1:]
+    headings = ["quantity", *comparison.labels, *(f"change of {label}" for label in later)]
+    return headings, [[q.key, *q.values, *q.changes[1:]] for q in comparison.quantities]
+
+
+def write_report(
+    subject: Result | Comparison, path: Path, format: ReportFormat | None = None
+) -> None:
     """Write the report to `path`, whole or not at all; None: the format of the file's name.
 
     Raises:
         SpecError: the name's ending is not known, or the file cannot be written.
     """
-    write_whole(path, render(result, format or format_of(path)))
+    write_whole(path, render(subject, format or format_of(path)))

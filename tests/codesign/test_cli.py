@@ -241,7 +241,8 @@ def test_report_writes_every_format(text: Text, tmp_path: Path) -> None:
     asked = ("--data", "digits", "--backend", "ideal", "--samples", 20)
     text("simulate", DIGITS, *asked, "--out", tmp_path)
     written = text("report", tmp_path).split()
-    assert [Path(name).name for name in written] == ["report.html", "report.csv", "report.md"]
+    endings = ("html", "csv", "md", "tex")
+    assert [Path(name).name for name in written] == [f"report.{ending}" for ending in endings]
     page = (tmp_path / "report.html").read_text()
     assert "<html" in page
     assert "conv2" in (tmp_path / "report.csv").read_text()
@@ -260,7 +261,7 @@ def test_demo_tells_the_whole_story_and_the_readme_shows_it(text: Text, tmp_path
     assert runs["emt", "ideal"] == found["accuracy"]["quantized"]
     assert runs["emt", "numba"] == found["accuracy"]["mean"]
     assert runs["emt-strong", "numba"] < runs["emt-weak", "numba"]
-    names = {"plan.json", "result.json", "report.html", "report.csv", "report.md"}
+    names = {"plan.json", "result.json", *(f"report.{e}" for e in ("html", "csv", "md", "tex"))}
     assert {file.name for file in tmp_path.iterdir()} == names
 
 

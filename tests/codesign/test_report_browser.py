@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from codesign.report import FrontPoint, ReportFormat, Result, render
+from codesign.report import FrontPoint, ReportFormat, Result, compare, render
+from codesign.report.chart_compare import comparison_charts
 from codesign.report.charts import charts
 from codesign.report.result import SensitivityRow
 
@@ -68,18 +69,25 @@ def browser(require_program: Callable[[str, str], Path]) -> Iterator[object]:
 
 
 @pytest.fixture(scope="module")
-def address(everything: Result, tmp_path_factory: pytest.TempPathFactory) -> str:
-    file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(render(everything, ReportFormat.HTML), encoding="utf-8")
-    return file.as_uri()
+def addresses(everything: Result, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The page of one result, and that of two, as addresses of files."""
+    folder = tmp_path_factory.mktemp("page")
+    subjects = {"report": everything, "comparison": compare([everything, everything])}
+    found = {}
+    for name, subject in subjects.items():
+        file = folder / f"{name}.html"
+        file.write_text(render(subject, ReportFormat.HTML), encoding="utf-8")
+        found[name] = file.as_uri()
+    return found
 
 
 @pytest.fixture
-def visit(browser, address) -> Iterator[Callable[..., object]]:
+def visit(browser, addresses: dict[str, str]) -> Iterator[Callable[..., object]]:
     """`visit(**options)`: the page, its charts drawn; fails on any request or complaint."""
     contexts, wrong = [], []
 
-    def open_page(**options):
+    def open_page(name="report", **options):
+        address = addresses[name]
         context = browser.new_context(**{"viewport": LAPTOP, **options})
         contexts.append(context)
         page = context.new_page()
@@ -112,6 +120,15 @@ def test_every_chart_is_drawn_and_described(visit, everything: Result) -> None:
         assert page.locator(f"#{name}").get_attribute("aria-label") == chart.spec["description"]
         assert drawing.locator("path").count() > 3, name
     assert "cannot be drawn" not in page.inner_text("body")
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_a_comparison_is_drawn_and_fits(visit, everything: Result, size: dict[str, int]) -> None:
+    page = visit("comparison", viewport=size)
+    for name in comparison_charts(compare([everything, everything])):
+        assert page.locator(f"#{name} svg").count() == 1, name
+    assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
+    assert page.get_by_role("heading", level=1).inner_text() == "A: emt against B: emt"
 
 
 def test_a_click_sorts_by_the_value_and_a_second_one_turns_it(visit, everything: Result) -> None:
@@ -238,6 +255,8 @@ def test_a_phone_scrolls_in_one_direction_only(visit) -> None:
         box = drawing.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= PHONE["width"]
+    rights = "all => all.map(t => t.getBoundingClientRect().right)"
+    assert max(page.eval_on_selector_all(".chart svg text", rights)) <= PHONE["width"]
     page.get_by_role("link", name="Layers", exact=True).click()
     assert page.locator("#layers-table").is_visible()
 
