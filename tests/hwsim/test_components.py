@@ -14,6 +14,7 @@ from hwsim.cost import (
     figures,
     hop_m,
     load_technology,
+    static_power,
     technologies,
     total_J,
 )
@@ -95,6 +96,8 @@ def test_energy_and_leakage_follow_the_buffer_of_the_architecture() -> None:
     events = EventCounts(buffer_read_bits=1e6)
     ratio = total_J(energy(events, small, technology)) / total_J(energy(events, EMT, technology))
     assert ratio == near(8**-0.78)
+    small_W, large_W = (static_power(a, technology)[Component.BUFFER] for a in (small, EMT))
+    assert small_W / large_W == near(8**-0.78)
 
 
 def test_a_memory_that_does_not_grow_costs_the_same_at_every_size() -> None:

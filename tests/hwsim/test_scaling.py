@@ -157,6 +157,9 @@ def test_at_one_node_a_converter_follows_the_square_of_the_supply() -> None:
 def test_a_word_line_scales_with_length_and_voltage() -> None:
     old: Technology = TECHNOLOGIES["emt-32nm-survey"]
     new = scaled(old, 16e-9, 0.8)
+    for name in ("line_capacitance", "select_capacitance"):
+        before, after = getattr(old.driver, name), getattr(new.driver, name)
+        assert after.value == near(before.value / 2), name
     assert new.driver.pulse_J(128, 0.0) == near(
         old.driver.pulse_J(128, 0.0) * 0.5 * (0.8 / 0.9) ** 2
     )
