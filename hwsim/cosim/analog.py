@@ -2,7 +2,8 @@
 
 A Verilated tile drives digits; the array answers with the samples of its bit lines.  They are
 those of `hwsim.tile.columns.ArrayColumns`, by the same kernels: same cells, same draws.  The
-call costs no Python (a Numba `cfunc`); what an array holds is handed over as a record of
+call costs no Python (a Numba `cfunc`) but for cells that draw their states one by one and for
+lines with resistance; what an array holds is handed over as a record of
 addresses, so that a few compiled functions serve every array.
 """
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from hwsim._jit import JIT_DISABLED
 from hwsim.cosim import _kernels
 from hwsim.tile.columns import ArrayColumns
+from hwsim.tile.disturbance import Noise
 from hwsim.tile.matrix import ProgrammedMatrix
 
 #: answer(record, digits, vector, phase, samples); pointers but for the two numbers.
@@ -47,7 +49,7 @@ class ArrayAnswer:
         self.columns = ArrayColumns(matrix, block, outputs, copy)
         converted, count = self.columns.shape
         self.samples = converted * count
-        if JIT_DISABLED:
+        if JIT_DISABLED or not self.columns.plain:
             self._python = SIGNATURE(interpreted(self.columns, inputs))
             self.function = ctypes.cast(self._python, ctypes.c_void_p).value or 0
             self.record = 0
@@ -92,7 +94,7 @@ def _arrays(
     arrays["strip"] = lanes // width
     arrays["number"] = columns.addresses(0, 0)[1]
     arrays["offset"], arrays["gain"] = columns.errors.offset, columns.errors.gain
-    if columns.noise is not None:
+    if isinstance(columns.noise, Noise):
         arrays |= {name: getattr(columns.noise, name) for name in _kernels.NOISE}
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
@@ -116,7 +118,7 @@ def _record(columns: ArrayColumns, arrays: dict[str, NDArray[Any]], inputs: int)
     record["distorted"] = len(columns.errors.offset)
     for name in _kernels.BENDS:
         record[name] = getattr(columns.errors, name)
-    if columns.noise is not None:
+    if isinstance(columns.noise, Noise):
         record["extras"] = columns.noise.extra_weights.size
         record["unit"], record["floor"] = columns.noise.unit, columns.noise.floor
     return record

@@ -13,6 +13,7 @@ from hwsim.errors import MappingError
 from hwsim.rng import extend
 from hwsim.tile import _kernels
 from hwsim.tile._converter_kernels import distort
+from hwsim.tile._telegraph_kernels import exact_strip
 from hwsim.tile.converter import converts_differences
 from hwsim.tile.disturbance import Noise, Telegraph
 from hwsim.tile.gated import taken_by
@@ -40,11 +41,12 @@ class ArrayColumns:
         """The columns of `outputs` (positions among the matrix' outputs) in one copy.
 
         Raises:
-            MappingError: the matrix draws its fluctuation with the engine `exact`.
+            MappingError: states at successive reads are correlated, or the current of G_min is
+                taken off by other than an ideal column.
         """
         held = matrix.programmed(block, copy)
-        if isinstance(held.noise, Telegraph):
-            raise MappingError("engine: expected 'moments' for single arrays, found 'exact'")
+        if matrix.chained:
+            raise MappingError("states: expected none 'markov' for single arrays, found some")
         if matrix.geometry.tile.compensation is not Compensation.IDEAL:
             found = matrix.geometry.tile.compensation.value
             raise MappingError(
@@ -53,16 +55,15 @@ class ArrayColumns:
         slices = range(matrix.geometry.slices.count)
         lanes = np.array([s * matrix.outputs + n for s in slices for n in outputs], np.int64)
         self.bank = _bank_of(held.bank, lanes)
-        self.noise = None if held.noise is None else _noise_of(held.noise, lanes)
+        self.noise = _noise_of(held.noise, lanes) if isinstance(held.noise, Noise) else held.noise
         self.errors = held.errors.taken(lanes)
         self.subtract = converts_differences(matrix.geometry)
         self.shift = SAMPLE_BITS - matrix.fraction_bits
-        self._lines = held.lines
+        self._held = held
         self._digit_bits = matrix.geometry.tile.dac_bits
         self._phases = matrix.geometry.phases.count
         self._width = held.bank.planes.shape[-1]
         self._lanes = lanes
-        self._key = held.key
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -81,7 +82,7 @@ class ArrayColumns:
     def addresses(self, vector: int, phase: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
         """Key and number of the deviate of each column (C, n) in one phase of a vector."""
         strips = self._lanes // self._width
-        by_strip = {strip: extend(self._key, vector, strip) for strip in np.unique(strips)}
+        by_strip = {strip: extend(self._held.key, vector, strip) for strip in np.unique(strips)}
         keys = np.array([by_strip[strip] for strip in strips], np.uint64)
         converted, _ = self.shape
         number = (np.arange(converted)[:, None] * self._phases + phase) * self._width
@@ -98,15 +99,37 @@ class ArrayColumns:
         """
         out = np.empty(self.shape, np.int32)
         words = self.words(digits)
-        if self.noise is None:
+        if isinstance(self.noise, Telegraph):
+            self._draw_states(words, vector, phase, out)
+        elif self.noise is None:
             _kernels.sum_columns(words, self.bank, self.subtract, self.shift, out)
         else:
             keys, numbers = self.addresses(vector, phase)
             _kernels.sample_columns(words, self.bank, self.noise, self.subtract, keys, numbers, out)
-        if self._lines is not None:
-            out -= taken_by(self._lines, self.bank, words, self._digit_bits, self.subtract)
+        if self._held.lines is not None:
+            out -= taken_by(self._held.lines, self.bank, words, self._digit_bits, self.subtract)
         distort(out[:, None], 0, self.errors)
         return out
+
+    @property
+    def plain(self) -> bool:
+        """Whether samples are sums and at most Gaussian noise of its lanes alone."""
+        return self._held.lines is None and not isinstance(self.noise, Telegraph)
+
+    def _draw_states(
+        self, words: NDArray[Any], vector: int, phase: int, out: NDArray[np.int32]
+    ) -> None:
+        """Samples in which every cell draws its state, as the whole strips of the block do."""
+        bank = self._held.bank
+        every = np.zeros((self._phases, *words.shape[1:]), words.dtype)
+        every[phase] = words[0]
+        strips, lanes = np.divmod(self._lanes, self._width)
+        drawn = np.empty((self.shape[0], self._phases, self._width), np.int32)
+        for strip in np.unique(strips):
+            key = extend(self._held.key, vector, strip)
+            exact_strip(every, strip, bank, self.noise, self.subtract, key, drawn)
+            mine = strips == strip
+            out[:, mine] = drawn[:, phase, lanes[mine]]
 
 
 def _bank_of(bank: Bank, lanes: NDArray[np.int64]) -> Bank:

@@ -282,8 +282,12 @@ class ProgrammedMatrix:
     def _noisy_kernel(self, noise: Noise | Telegraph) -> Any:
         if isinstance(noise, Noise):
             return _kernels.moments_block
-        chained = self._cells.disturbance.refresh_rate_Hz > 0
-        return _telegraph_kernels.markov_block if chained else _telegraph_kernels.exact_block
+        return _telegraph_kernels.markov_block if self.chained else _telegraph_kernels.exact_block
+
+    @property
+    def chained(self) -> bool:
+        """Whether states at successive reads are correlated."""
+        return self._cells.disturbance.refresh_rate_Hz > 0
 
     def _pack(self, codes: NDArray[np.int16]) -> NDArray[Any]:
         """(vectors, phases, monomials, words) bit planes of the input digits."""

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from hwsim.device.spec import States
+from hwsim.errors import MappingError
 from hwsim.tile.columns import SAMPLE_BITS, ArrayColumns
 from hwsim.tile.converter import Converter, converts_differences
 from hwsim.tile.encoding import phase_weights, slice_weights, weight_offset
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.matrix import ProgrammedMatrix
-from hwsim.tile.spec import Precision
+from hwsim.tile.spec import Engine, Precision
 from tests.hwsim.test_tile import fluctuation, make_device, make_tile
 from tests.reference import tile as twin
 
@@ -17,7 +18,7 @@ from tests.reference import tile as twin
 @pytest.mark.parametrize("encoding", ["differential", "offset", "twos_complement"])
 @pytest.mark.parametrize("subtraction", ["analog", "digital"])
 @pytest.mark.parametrize(("dac_bits", "law"), [(1, "absolute"), (2, "relative"), (3, "sqrt")])
-@pytest.mark.parametrize("cells", ["ideal", "fresh", "frozen"])
+@pytest.mark.parametrize("cells", ["ideal", "fresh", "frozen", "exact"])
 def test_codes_of_an_arrays_columns_fold_to_the_matrix_products(
     encoding, subtraction, dac_bits, law, cells
 ):
@@ -31,7 +32,8 @@ def test_codes_of_an_arrays_columns_fold_to_the_matrix_products(
     noise = None if cells == "ideal" else fluctuation(law, 0.2, states=states)
     device = make_device(fluctuation=noise)
     converter = Converter(7, 1, converts_differences(geometry))
-    matrix = ProgrammedMatrix(weights[None], geometry, converter, device, (5,))
+    engine = Engine.EXACT if cells == "exact" else Engine.MOMENTS
+    matrix = ProgrammedMatrix(weights[None], geometry, converter, device, (5,), engine)
     expected = matrix.multiply(codes, first=11).values
     scales = slice_weights(geometry)
     found = np.zeros((vectors, outputs), np.int64)
@@ -53,3 +55,14 @@ def test_codes_of_an_arrays_columns_fold_to_the_matrix_products(
                     found[v, picked.start : picked.stop] += int(weight) * folded
     found -= weight_offset(geometry) * codes.sum(axis=1, dtype=np.int64)[:, None]
     np.testing.assert_array_equal(found, expected)
+
+
+def test_arrays_of_correlated_states_are_refused():
+    noise = fluctuation(states=States.MARKOV, high_dwell_s=1e-7, low_dwell_s=1e-7)
+    geometry = Geometry(make_tile(), Precision())
+    matrix = ProgrammedMatrix(
+        np.ones((1, 4, 2), int), geometry, Converter(8, 0, False), make_device(fluctuation=noise),
+        engine=Engine.EXACT,
+    )  # fmt: skip
+    with pytest.raises(MappingError, match=r"^states: expected none 'markov' for single arrays, "):
+        ArrayColumns(matrix, 0, range(2))

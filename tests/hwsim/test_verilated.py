@@ -28,7 +28,7 @@ from hwsim.peripherals.spec import Adc, AdcErrors
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.matrix import ProgrammedMatrix
 from hwsim.tile.schedule import mvm_interval_cycles
-from hwsim.tile.spec import Precision
+from hwsim.tile.spec import Engine, Precision
 from tests.hwsim.test_tile import fluctuation, full_converter, make_device, make_tile
 
 pytestmark = [pytest.mark.rtl, pytest.mark.usefixtures("rtl_tools")]
@@ -74,7 +74,14 @@ TILES = {
 }
 
 
-def programmed(name: str, *, noisy: bool, rows: int = 75, outputs: int = 20) -> ProgrammedMatrix:
+def programmed(
+    name: str,
+    *,
+    noisy: bool,
+    rows: int = 75,
+    outputs: int = 20,
+    engine: Engine = Engine.MOMENTS,
+) -> ProgrammedMatrix:
     """A matrix of several row and column blocks."""
     changes, precision, redundancy = TILES[name]
     geometry = Geometry(make_tile(**changes), precision, redundancy)
@@ -82,7 +89,7 @@ def programmed(name: str, *, noisy: bool, rows: int = 75, outputs: int = 20) -> 
     weights = np.random.default_rng(rows).integers(-high, high + 1, (1, rows, outputs))
     device = make_device(fluctuation=fluctuation("relative", 0.1)) if noisy else None
     converter = full_converter(geometry, rows, geometry.tile.adc.bits)
-    return ProgrammedMatrix(weights, geometry, converter, device, (3,))
+    return ProgrammedMatrix(weights, geometry, converter, device, (3,), engine)
 
 
 def random_codes(geometry: Geometry, vectors: int, rows: int = 75) -> np.ndarray:
@@ -106,6 +113,15 @@ def test_products_and_cycles_through_the_rtl_equal_the_models(name, noisy):
     assert rtl.arrays >= 2
     assert rtl.cycles.products == 5 * rtl.arrays
     assert rtl.cycles.rtl == rtl.cycles.schedule == rtl.arrays * scheduled_cycles(model.geometry, 5)
+
+
+@pytest.mark.parametrize("name", ["analog pairs", "two's complement"])
+def test_cells_that_draw_their_own_states_are_answered_as_in_the_model(name):
+    model = programmed(name, noisy=True, engine=Engine.EXACT)
+    codes = random_codes(model.geometry, 2)
+    found = VerilatedMatrix(model, name).multiply(codes, first=9).values
+    np.testing.assert_array_equal(found, model.multiply(codes, first=9).values)
+    assert not np.array_equal(found, programmed(name, noisy=True).multiply(codes, first=9).values)
 
 
 @pytest.mark.parametrize("noisy", [False, True], ids=["ideal", "fluctuating"])
