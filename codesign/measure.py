@@ -1,8 +1,7 @@
 """Running a network on a backend: which images are right, and how often cells are driven."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import final
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,9 @@ from codesign.report.result import CosimResult, LineResult
 from codesign.simulation import BackendName, Progress, Simulation
 from hwsim.chip.spec import Arch
 from hwsim.events import ZERO, EventCounts
-from mapping.counts import measured_pulses
-from mapping.execute import Backend, IdealBackend, LayerKernel, run
+from mapping.drive import Drive
+from mapping.drive_estimate import estimate_drives
+from mapping.execute import IdealBackend, run
 from mapping.execute_rtl import RtlBackend
 from mapping.execute_tiles import TileBackend, calibrate
 from mapping.fault_map import load_fault_map
@@ -23,7 +23,7 @@ from mapping.network import QuantizedNetwork
 from mapping.plan import Plan
 
 #: Images that show how often word lines are driven when the backend drives none.
-ACTIVITY_IMAGES = 32
+ACTIVITY_IMAGES = 256
 
 
 @dataclass(frozen=True)
@@ -133,49 +133,23 @@ def _ideal(
     in_integers: NDArray[np.bool_],
     progress: Progress,
 ) -> Measured:
-    """Exact products; a few images also drive tiles, whose results are not used."""
-    few = replace(images.test, images=images.test.images[:ACTIVITY_IMAGES])
-    tiles = TileBackend(network, plan, arch, ideal_device=True)
-    shadowed = _Shadowed(IdealBackend(network), tiles)
-    run(network, few.images, shadowed, progress=by_stage(progress, "activity", len(few.images)))
-    pulses = _pulses(tiles, plan, arch, len(few.images))
-    return Measured(in_integers[None], pulses, f"the first {len(few.images)} images")
-
-
-@final
-@dataclass(frozen=True)
-class _Shadowed:
-    """Products of one backend; tiles see the same codes and count their pulses."""
-
-    exact: Backend
-    tiles: TileBackend
-
-    def layer(self, name: str) -> LayerKernel:
-        return _ShadowedLayer(self.exact.layer(name), self.tiles.layer(name))
-
-
-@final
-@dataclass(frozen=True)
-class _ShadowedLayer:
-    exact: LayerKernel
-    tile: LayerKernel
-
-    @property
-    def copies(self) -> int:
-        return self.exact.copies
-
-    def __call__(self, codes: NDArray[np.int16], first_vector: int) -> NDArray[np.int64]:
-        self.tile(codes, first_vector)
-        return self.exact(codes, first_vector)
+    """Exact products; how often tiles would be driven is estimated on some of the images."""
+    some = images.test.images[:ACTIVITY_IMAGES]
+    watch = by_stage(progress, "activity", len(some))
+    seen = estimate_drives(network, plan, arch, some, progress=watch)
+    pulses = {layer.name: seen[layer.name].drive.pulses(layer, arch) for layer in plan.layers}
+    error = max(found.relative_error for found in seen.values())
+    source = f"the first {len(some)} images"
+    if error:
+        source += f", of each layer a sample of vectors with a standard error up to {error:.1%}"
+    return Measured(in_integers[None], pulses, source)
 
 
 def _pulses(
-    tiles: TileBackend | RtlBackend, plan: Plan, arch: Arch, images: int
+    backend: TileBackend | RtlBackend, plan: Plan, arch: Arch, images: int
 ) -> dict[str, EventCounts]:
-    """Pulses of one inference by layer, from what the tiles counted over `images`."""
-    found = {}
-    for layer in plan.layers:
-        tile = tiles.layer(layer.name)
-        counted = measured_pulses(layer, arch, tile.row_pulses(), tile.row_levels())
-        found[layer.name] = counted.scaled(1 / images)
-    return found
+    """Pulses of one inference by layer, from what the backend drove over `images`."""
+    return {
+        layer.name: Drive.of(backend.layer(layer.name), images).pulses(layer, arch)
+        for layer in plan.layers
+    }
