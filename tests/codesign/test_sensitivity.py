@@ -38,3 +38,16 @@ def test_the_record_holds_the_events_of_every_layer() -> None:
     (layer,) = result.layers
     assert layer.events["conversions"] > 0
     assert "pool_ops" not in layer.events
+
+
+def test_a_result_says_how_optimistic_its_converters_are() -> None:
+    said = " ".join(assumption.text for assumption in assembled().assumptions)
+    assert "better than any published converter of that speed" in said
+    survey = EMT.replace(technology="emt-32nm-survey")
+    of = plan((LayerShape(name="a", op="conv", rows=147, cols=64),), survey)
+    result = assemble(
+        "net", of, survey, load_technology(survey.technology), plan_counts(of, survey, Activity())
+    )
+    said = " ".join(assumption.text for assumption in result.assumptions)
+    assert "published fit to the best fifth of Murmann's survey" in said
+    assert "better than any published converter" not in said
