@@ -15,7 +15,7 @@ from hwsim.tile.converter import Converter, column_bound, converted_offset, full
 from hwsim.tile.encoding import phase_weights, slice_weights
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.matrix import ProgrammedMatrix
-from hwsim.tile.spec import Encoding, Engine, Precision, TileSpec, Wires
+from hwsim.tile.spec import Encoding, Engine, Precision, ReadNoise, TileSpec, Wires
 from tests.hwsim.test_tile import fluctuation, make_device, make_tile
 
 SOURCE = {"source": "made up for tests"}
@@ -219,3 +219,20 @@ def test_what_does_not_go_together_is_named(changes, expected):
     with pytest.raises(SpecError) as found:
         validate(TileSpec, content, "tile")
     assert str(found.value) == expected
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_a_dummy_column_adds_no_noise_of_the_converter_and_its_own_of_the_cells(engine):
+    codes = codes_of(200)
+    for noise, alike in (
+        (ReadNoise(thermal=False, shot=False, converter_A=1e-6, **SOURCE), True),
+        (ReadNoise(thermal=True, shot=True, **SOURCE), False),
+    ):
+        ideal, dummy = (
+            matrix_of(name, engine=engine, tile={"noise": noise, "clock_Hz": 1e12})[0]
+            .multiply(codes)
+            .values
+            for name in ("ideal", "dummy_column")
+        )
+        assert np.array_equal(ideal, dummy) == alike
+        assert ideal.std() > 0
