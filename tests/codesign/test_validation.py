@@ -33,6 +33,7 @@ from hwsim.cost.technology import Driver
 from hwsim.errors import SpecError
 from hwsim.events import EventCounts
 from hwsim.spec import validate
+from tests.reference.tolerance import near
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
 #: Which technology files stand for which design, by the beginning of their names.
@@ -100,22 +101,22 @@ def test_only_predicted_rows_count_in_the_summary() -> None:
     found = summary([*echoes, row(1.25, Role.PREDICTED), row(1.0, Role.PREDICTED)])
     assert (found.inputs, found.calibrated, found.borrowed) == (1, 1, 1)
     assert (found.predicted, found.within) == (2, 1)
-    assert found.max_error == pytest.approx(0.2)
-    assert found.median_error == pytest.approx(0.1)
+    assert found.max_error == near(0.2)
+    assert found.median_error == near(0.1)
     assert summary(echoes).max_error is None
 
 
 def test_a_law_that_is_not_v_squared_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
     high = {"block": "column", "V": 1.2}
     published = 20.4e-12
-    assert jia_block(high) == pytest.approx(published, rel=0.06)
+    assert jia_block(high) == near(published, rel=0.06)
 
     def linear(self: Driver, cols: int, volt: float) -> float:
         assert self.line_capacitance
         return cols * self.line_capacitance.value * 0.85 * volt
 
     monkeypatch.setattr(Driver, "pulse_J", linear)
-    assert jia_block({"block": "column", "V": 0.85}) == pytest.approx(9.7e-12, rel=1e-4)
+    assert jia_block({"block": "column", "V": 0.85}) == near(9.7e-12, rel=1e-4)
     assert abs(jia_block(high) / published - 1) > 0.3
 
 
@@ -124,7 +125,7 @@ def test_a_converter_that_costs_the_same_at_every_resolution_would_show(
 ) -> None:
     three_bits = {"out": 3, "in": 1}
     published = 10.62e-15
-    assert neurram_neurons(three_bits) == pytest.approx(published, rel=0.05)
+    assert neurram_neurons(three_bits) == near(published, rel=0.05)
     monkeypatch.setattr(AdcPrice, "conversion_J", lambda self, bits, rate: 3.0e-12)
     assert neurram_neurons(three_bits) > 1.5 * published
 
@@ -139,7 +140,7 @@ def test_neurram_reads_long_inputs_in_two_phases() -> None:
 def test_neurrams_neuron_by_hand() -> None:
     # One magnitude bit, three converter steps: sample, integrate, three comparisons and shifts.
     picojoule = 1.2 + 0.25 + 3 * (0.3 + 0.1)
-    assert neurram_neurons({"out": 3, "in": 1}) == pytest.approx(256 * picojoule * 1e-12 / 65536)
+    assert neurram_neurons({"out": 3, "in": 1}) == near(256 * picojoule * 1e-12 / 65536)
 
 
 def test_colonnade_wastes_the_columns_that_hold_no_weight() -> None:
@@ -147,7 +148,7 @@ def test_colonnade_wastes_the_columns_that_hold_no_weight() -> None:
     ten, fourteen = (
         colonnade_energy({"V": 0.8, "input bits": 1, "weight bits": bits}) for bits in (10, 14)
     )
-    assert fourteen / ten == pytest.approx(7 / 6)
+    assert fourteen / ten == near(7 / 6)
 
 
 def test_full_adders_of_a_tree_by_hand() -> None:
@@ -161,7 +162,7 @@ def test_both_laws_over_voltage_start_at_the_calibrated_supply() -> None:
         sinangil_energy({"V": 0.8, "law": law})
         for law in ("C V^2 of lines", "rule of digital blocks")
     )
-    assert lines == pytest.approx(blocks, rel=1e-4)
+    assert lines == near(blocks, rel=1e-4)
 
 
 def test_a_macro_is_charged_for_nothing_around_it() -> None:
