@@ -47,7 +47,7 @@ def latency(flow: Flow, images: int = 1) -> int:
 
 
 @given(flows(), st.integers(1, 3), st.integers(0, 30))
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_every_wave_finishes_in_the_cycle_in_which_the_stepwise_simulation_finishes_it(
     flow: Flow, images: int, period: int
 ) -> None:
