@@ -1,6 +1,7 @@
 """What charts share: a specification with its text alternative, axes, tooltips, legend."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -64,7 +65,7 @@ def drawn(chart: Drawing, description: str, **properties: Any) -> Spec:
     fit = {"type": "fit-x" if "height" in spec else "fit", "contains": "padding"}
     # The configuration that Altair adds by itself sets the size of views that have none.
     params = [*spec.get("params", []), {"name": NARROW, "value": False}]
-    return {**spec, "params": params, "autosize": fit, "config": CONFIG}
+    return {**spec, "params": params, "autosize": fit, "config": deepcopy(CONFIG)}
 
 
 def bars_height(bars: int) -> int:
@@ -78,12 +79,16 @@ def rows_of(rows: Sequence[Row]) -> alt.InlineData:
 
 
 def amount_axis(field: str, title: str, unit: str, **scale: Any) -> alt.X:
-    """A horizontal axis; square millimetres and percentages take no prefix."""
-    form = "~g" if unit in ("mm²", "%") else "~s"
-    digits = f"replace(format(datum.value, '{form}'), regexp('([0-9.]+)'), '$1 ')"
-    label = f"datum.value === 0 ? '0' : {digits} + '{unit}'"
+    """A horizontal axis; square millimetres and percentages take no prefix, others do."""
+    label = f"datum.value === 0 ? '0' : {amount_label(unit)}"
     axis = alt.Axis(labelExpr=label, tickCount=5)
     return alt.X(f"{field}:Q", title=title, axis=axis, **scale)
+
+
+def amount_label(unit: str) -> str:
+    """A Vega expression: the value of an axis or legend with prefix and unit."""
+    form = "~g" if unit in ("mm²", "%") else ".3~s"
+    return f"replace(format(datum.value, '{form}'), regexp('([0-9.]+)'), '$1 ') + '{unit}'"
 
 
 def names_axis(field: str, order: Sequence[str] | str) -> alt.Y:

@@ -7,7 +7,7 @@ from typing import final
 
 import altair as alt
 
-from codesign.report.chart import LEGEND_HEIGHT, Chart, Row, Spec, drawn, rows_of, tip
+from codesign.report.chart import LEGEND_HEIGHT, Chart, Row, Spec, amount_label, drawn, rows_of, tip
 from codesign.report.palette import OUTLINE, SEQUENTIAL
 from codesign.report.quantities import grouped, percent, si
 from codesign.report.result import ChipResult, LayerResult, Result
@@ -204,7 +204,7 @@ def _down(field: str) -> alt.Y:
 
 
 def _map_colour() -> alt.Color:
-    label = f"shown === '{_USE}' ? format(datum.value, '.0%') : format(datum.value, '.2~s') + 'J'"
+    label = f"shown === '{_USE}' ? format(100 * datum.value, 'd') + ' %' : {amount_label('J')}"
     return alt.Color(
         "amount_shown:Q",
         scale=alt.Scale(scheme=SEQUENTIAL, domainMin=0),

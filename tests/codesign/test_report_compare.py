@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import runpy
+import shlex
 import struct
 from collections.abc import Callable
 from itertools import pairwise
@@ -113,6 +115,12 @@ def test_compared_charts_hold_the_numbers_of_every_result(pair: Comparison) -> N
             assert found == pytest.approx(expected.energy_J.total)
 
 
+def test_changing_one_chart_changes_no_other(plain: Result) -> None:
+    before = charts(plain)
+    charts(plain)["energy-by-layer"].spec["config"]["axis"]["grid"] = False
+    assert charts(plain) == before
+
+
 def test_layers_of_different_networks_are_not_compared(plain: Result) -> None:
     assert "energy-by-layer" not in comparison_charts(
         compare([plain, plain.replace(network="other", accuracy=None)])
@@ -144,6 +152,26 @@ def test_the_verb_compares_two_folders_and_draws_figures(plain: Result, tmp_path
     assert {"comparison.html", "comparison.tex", "energy-by-layer.svg"} <= names
 
 
+def test_every_command_of_the_document_runs(
+    plain: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```sh\n(.*?)```", document, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for name in ("demo", "emt", "isaac"):
+        save_result(plain, Path("out") / name)
+    lines = block.splitlines()
+    assert len(lines) >= 5
+    for line in lines:
+        verb, *asked = shlex.split(line.partition(" > ")[0], comments=True)[1:]
+        assert verb == "report"
+        done = CliRunner().invoke(report_verb, asked, catch_exceptions=False)
+        assert done.exit_code == 0, line
+    assert Path("demo.html").is_file()
+    assert Path("out/demo/figures/tile-map.svg").is_file()
+    assert Path("out/emt/comparison.tex").is_file()
+
+
 def test_the_verb_needs_a_folder() -> None:
     done = CliRunner().invoke(report_verb, [])
     assert done.exit_code == 2
@@ -164,6 +192,24 @@ def test_figures_are_whole_images_of_every_chart(plain: Result, tmp_path: Path) 
             else:
                 assert content.startswith(b"<svg")
                 assert b"</svg>" in content
+
+
+@pytest.mark.slow
+def test_the_example_in_python_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = Path(__file__).parents[2] / "examples" / "report_from_python.py"
+    asked = [str(example), "--out", str(tmp_path), "--samples", "10"]
+    monkeypatch.setattr("sys.argv", asked)
+    runpy.run_path(str(example), run_name="__main__")
+    emt, isaac, both = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"emt: \S+ J, \d+% of it in \w+", emt)
+    assert re.fullmatch(r"isaac: \S+ J, \d+% of it in \w+", isaac)
+    first, second = (load_result(tmp_path / arch).energy_J.total for arch in ("emt", "isaac"))
+    assert both == f"B: isaac against A: emt: {second / first - 1:+.1%} energy"
+    assert (tmp_path / "comparison.html").is_file()
+    assert json.loads((tmp_path / "energy.vl.json").read_text())["config"]["axis"]["grid"] is False
+    assert {file.stem for file in (tmp_path / "emt" / "figures").iterdir()} >= {"tile-map"}
 
 
 def test_a_figure_that_cannot_be_drawn_leaves_none(
