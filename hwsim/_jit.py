@@ -36,7 +36,7 @@ def _cache_folder() -> Path:
     digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         source = path.read_bytes()
-        if b"@kernel" in source or path.samefile(__file__):
+        if b"@kernel" in source or b"@intrinsic" in source:
             digest.update(source)
     user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     base = os.environ.get("HWSIM_CACHE") or Path(user) / "hwsim"
@@ -59,12 +59,17 @@ def _can_cache() -> bool:
 _CACHE = _can_cache()
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function` as a hot loop with the project's options."""
+def kernel(function: Callable[..., Any], inline: bool = False) -> Any:
+    """Compile `function` as a hot loop with the project's options; inline: into its callers."""
     if JIT_DISABLED:  # NumPy warns where machine integers wrap around as they should
         return np.errstate(over="ignore")(function)
     options: dict[str, Any] = {"fastmath": False, "nogil": True, "error_model": "numpy"}
-    return numba.njit(cache=_CACHE, **options)(function)
+    return numba.njit(cache=_CACHE, forceinline=inline, **options)(function)
+
+
+def inlined_kernel(function: Callable[..., Any]) -> Any:
+    """A `kernel` without a call of its own: passing arrays costs dozens of words."""
+    return kernel(function, inline=True)
 
 
 def threads() -> int:

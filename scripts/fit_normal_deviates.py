@@ -1,41 +1,39 @@
-"""Print the polynomials of hwsim.rng.normal_deviates: Chebyshev fits, in float64.
+"""Print the polynomials of hwsim.rng.normal_deviates, fitted in float64.
 
-sqrt(2) * erfinv(x) = x * p(w - 8.5),  w = -ln(1 - x^2) in (0, 17)
-ln(1 + r) = r + r^2 * q(r),  r in [-1/4, 1/2]
+sqrt(2) * erfinv(x) = x * p(y),  y = 1 - x^2,  one p of degree 4 in each octave of y.
 """
 
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 from scipy.special import ndtri
 
-NODES = np.cos(np.pi * (np.arange(2000) + 0.5) / 2000)
+NODES = np.cos(np.pi * (np.arange(400) + 0.5) / 400)
+DEGREE, LOWEST = 4, -23
 
 
-def fit(function, low: float, high: float, centre: float, degree: int) -> tuple[list[float], float]:
-    """Coefficients, lowest power first, of a fit in (argument - centre), and its relative error."""
-    x = (low + high) / 2 + (high - low) / 2 * NODES
-    domain = [low - centre, high - centre]
-    polynomial = Chebyshev.fit(x - centre, function(x), degree, domain=domain).convert(
-        kind=Polynomial
-    )
-    error = np.abs(polynomial(x - centre) / function(x) - 1).max()
-    return polynomial.coef.tolist(), float(error)
+def normal_ratio(y):
+    """sqrt(2) * erfinv(x) / x at x = sqrt(1 - y); 1 - x without cancellation."""
+    x = np.sqrt(1 - y)
+    return -ndtri(y / (1 + x) / 2) / x
 
 
-def normal_ratio(w):
-    """sqrt(2) * erfinv(x) / x at x^2 = 1 - exp(-w); 1 - x without cancellation."""
-    tail = -np.expm1(np.log1p(-np.exp(-w)) / 2)
-    return -ndtri(tail / 2) / (1 - tail)
-
-
-def log_rest(r):
-    """(ln(1 + r) - r) / r^2."""
-    return (np.log1p(r) - r) / r**2
+def fit(low: float) -> tuple[list[float], float]:
+    """Coefficients, lowest power first, over low..2 low, and their largest relative error."""
+    y = low * (1.5 + 0.5 * NODES)
+    wanted, weight = normal_ratio(y), np.ones(y.size)
+    for _ in range(200):  # Lawson's iteration: towards the smallest largest error
+        chebyshev = Chebyshev.fit(
+            y, wanted, DEGREE, domain=[low, 2 * low], w=np.sqrt(weight) / wanted
+        )
+        error = np.abs(chebyshev(y) / wanted - 1)
+        weight *= error
+        weight /= weight.sum()
+    rounded = chebyshev.convert(kind=Polynomial).coef.astype(np.float32)
+    return rounded.tolist(), float(np.abs(Polynomial(rounded)(y) / wanted - 1).max())
 
 
 if __name__ == "__main__":
-    for name, result in {
-        "normal": fit(normal_ratio, 1e-6, 17.0, 8.5, 10),
-        "log": fit(log_rest, -0.25, 0.5, 0.0, 6),
-    }.items():
-        print(name, [float(np.float32(c)) for c in result[0]], "relative error", result[1])  # noqa: T201
+    for exponent in range(LOWEST, 0):
+        coefficients, error = fit(2.0**exponent)
+        row = ", ".join(str(np.float32(c)) for c in coefficients)
+        print(f"    ({row}),  # 2^{exponent}, {error:.1e}")  # noqa: T201

@@ -46,7 +46,7 @@ def monomial_planes(
     wide = levels.astype(np.int64)
     products = [np.logical_and.reduce([wide >> v & 1 for v in bits]) for bits in monomials]
     planes = pack_rows(products or [np.zeros_like(wide)], lane_type)
-    return np.ascontiguousarray(planes[:, :, : len(products)])
+    return aligned(planes[:, :, : len(products)])
 
 
 def unsigned(lane_type: Any) -> Any:
@@ -74,7 +74,16 @@ def pack_rows(planes: Sequence[NDArray[Any]], lane_type: Any) -> NDArray[Any]:
     padded = np.pad(packed, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])))
     words = np.ascontiguousarray(padded).view(word.newbyteorder("<")).astype(word)
     split = words.reshape(len(planes), pair, strips, width, -1)
-    return np.ascontiguousarray(split.transpose(2, 1, 0, 4, 3))
+    return aligned(split.transpose(2, 1, 0, 4, 3))
+
+
+def aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """A contiguous copy at a multiple of 64 bytes: a vector then lies in one cache line."""
+    memory = np.empty(array.nbytes + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 def _last_used(used: Any) -> IntArray:
