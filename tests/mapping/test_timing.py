@@ -1,5 +1,6 @@
 """Time of a plan: limits, closed forms, and the chip cycle by cycle."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from mapping.operators import OPERATORS
 from mapping.plan import Plan, plan
 from mapping.shapes import LayerShape, layer_shapes
 from mapping.stations import plan_flow
+from mapping.table import map_json, map_table
 from mapping.timing import plan_interval_s, plan_time
 from tests.reference.stepwise import finish_times
 
@@ -151,6 +153,22 @@ def test_latency_lies_between_the_slowest_layers_tiles_and_one_layer_after_the_o
 def demo() -> tuple[Network, Plan]:
     network = import_network(ROOT / "codesign/demo/digits.onnx", weights=False).network
     return network, plan(layer_shapes(network), EMT)
+
+
+def test_the_table_and_the_json_of_a_plan_say_how_long_it_takes_and_why() -> None:
+    network, placed = demo()
+    tight = EMT.replace(chip=EMT.chip.replace(buffer_bytes=100))
+    time = plan_time(placed, tight, network)
+    lines = map_table(placed, time).splitlines()
+    assert f"latency {time.cycles} cycles" in lines[-2]
+    assert f"every {time.interval_cycles} cycles, set by requantisers of cluster 0" in lines[-2]
+    assert lines[-1].startswith(f"buffer of cluster 0: {time.overflows[0]} bytes wait there")
+    content = map_json(placed, "net", time)
+    assert json.loads(json.dumps(content)) == content
+    assert content["latency_s"] == time.latency_s
+    conv2 = next(own for own in content["times"] if own["name"] == "conv2")
+    stalls = sum(conv2["stall_cycles"].values())
+    assert conv2["end_cycles"] - conv2["start_cycles"] == conv2["busy_cycles"] + stalls
 
 
 @pytest.mark.parametrize(("images", "period"), [(1, 0), (3, 3594)])
