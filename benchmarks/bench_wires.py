@@ -8,7 +8,8 @@ whole transfer matrix in this process with one thread, the best of several runs.
 call, in the same run, turn by turn with ours, its threads limited to one as well.
 
 Gated cells in the tile: layer 512x512, batch 256, 8-bit inputs bit by bit, 8-bit weights in
-2-bit slices on differential pairs, 2..20 uS; with and without resistance turn by turn.  The
+slices (of 2 bits for the error) on differential pairs, 2..20 uS; with and without resistance
+turn by turn.  The
 error is that of the kernels' column sums against exact ladders, in level steps.
 """
 
@@ -97,7 +98,9 @@ def solver_row(size: int, python: str | None) -> dict[str, Any]:
     }
 
 
-def matrix_of(rows: int, subtraction: Subtraction, ohm: float | None) -> ProgrammedMatrix:
+def matrix_of(
+    rows: int, subtraction: Subtraction, ohm: float | None, cell_bits: int = 2
+) -> ProgrammedMatrix:
     """The benchmark's layer; ohm None leaves the lines out."""
     device = Device(
         name="bench", conductance_min_S=2e-6, conductance_max_S=2e-5, source="benchmark"
@@ -106,7 +109,8 @@ def matrix_of(rows: int, subtraction: Subtraction, ohm: float | None) -> Program
     tile = load_arch("emt").tile
     content = wires.model_dump() if wires else None
     geometry = Geometry(
-        tile.replace(rows=rows, subtraction=subtraction, wires=content), Precision()
+        tile.replace(rows=rows, subtraction=subtraction, wires=content, cell_bits=cell_bits),
+        Precision(),
     )
     signed = converts_differences(geometry)
     converter = Converter(8, full_shift(column_bound(geometry, rows), 8, signed), signed)
@@ -114,10 +118,10 @@ def matrix_of(rows: int, subtraction: Subtraction, ohm: float | None) -> Program
     return ProgrammedMatrix(weights, geometry, converter, device)
 
 
-def cost_row(rows: int, subtraction: Subtraction) -> dict[str, Any]:
+def cost_row(rows: int, subtraction: Subtraction, cell_bits: int) -> dict[str, Any]:
     """What lines with resistance cost the tile."""
     codes = np.random.default_rng(2).integers(0, 256, (256, 512)).astype(np.int16)
-    matrices = [matrix_of(rows, subtraction, ohm) for ohm in (None, OHM)]
+    matrices = [matrix_of(rows, subtraction, ohm, cell_bits) for ohm in (None, OHM)]
     seconds: list[list[float]] = [[], []]
     for turn in range(12):
         for kind, matrix in enumerate(matrices):
@@ -128,6 +132,7 @@ def cost_row(rows: int, subtraction: Subtraction) -> dict[str, Any]:
     macs = 256 * 512 * 512
     return {
         "array_rows": rows,
+        "cell_bits": cell_bits,
         "subtraction": subtraction.value,
         "ideal_MAC_per_s": macs / ideal,
         "wired_MAC_per_s": macs / wired,
@@ -168,7 +173,12 @@ def main() -> None:
     arguments = parser.parse_args()
     tables = {
         "solver": [solver_row(size, arguments.badcrossbar) for size in SIZES],
-        "cost": [cost_row(rows, part) for rows in (128, 256) for part in Subtraction],
+        "cost": [
+            cost_row(rows, part, bits)
+            for rows in (128, 256)
+            for bits in (1, 2, 3, 4)
+            for part in Subtraction
+        ],
         "error": [error_row(rows, ohm) for rows in SIZES for ohm in (0.1, 0.5, 1.0, 2.0, 5.0)],
     }
     if arguments.json:

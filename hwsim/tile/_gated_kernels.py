@@ -122,6 +122,31 @@ def pass_block(pulses, bank, ladder, subtract, whole, samples):
 
 
 @kernel
+def passed_histogram(pulses, bank, ladder, subtract, lanes, counts):
+    """counts[ceil |A|] += 1 for what the lines let through of every column sum A.
+
+    As `_kernels.histogram_block`; beyond the last bin counts for the last.
+    """
+    strips, pairs, _, _, width = bank.planes.shape
+    samples = np.empty((1 if subtract else pairs, pulses.shape[1], width), bank.weights.dtype)
+    sums, squares = np.empty_like(samples[0]), np.empty_like(samples[0])
+    offsets, spared = level_zero(pulses, ladder, samples)
+    signs = signs_of(subtract, 1, samples)
+    last, under = counts.shape[0] - 1, (1 << ladder.fraction_bits) - 1
+    for v in range(pulses.shape[0]):
+        for strip in range(strips):
+            pass_strip(
+                pulses[v], offsets[v], spared[v], strip, bank, ladder, signs, sums, squares,
+                samples,
+            )  # fmt: skip
+            for c in range(samples.shape[0]):
+                for t in range(samples.shape[1]):
+                    for i in range(min(width, lanes - strip * width)):
+                        size = abs(np.int64(samples[c, t, i])) + under
+                        counts[min(size >> ladder.fraction_bits, last)] += 1
+
+
+@kernel
 def _take(taken, ladder, samples):
     """samples += taken (negative), in the samples' finer units; (C converted, T, width)."""
     finer = np.int32(SAMPLE_BITS - ladder.fraction_bits)
@@ -190,10 +215,14 @@ def _pass_column(pulses, n, planes, weights, lanes, line, sums, squares, samples
     unit = typed_mul(weights[0], ladder.unit)
     w = 0
     if ladder.words == 2 and ladder.fall == 0 and size >= 8:
-        if planes.shape[0] == 1:
-            w = _fours(pulses, n, planes[0], None, unit, line, sums, squares, samples)
-        elif planes.shape[0] == 2 and weights[1] == 2 * weights[0]:
-            w = _fours(pulses, n, planes[0], planes[1], unit, line, sums, squares, samples)
+        bits = planes.shape[0]
+        if bits == 1:
+            w = _fours(pulses, n, planes[0], None, None, unit, line, sums, squares, samples)
+        elif bits == 2 and weights[1] == 2 * weights[0]:
+            w = _fours(pulses, n, planes[0], planes[1], None, unit, line, sums, squares, samples)
+        elif bits == 3 and weights[2] == 4 * weights[0]:
+            low, mid, high = planes[0], planes[1], planes[2]
+            w = _fours(pulses, n, low, mid, high, unit, line, sums, squares, samples)
         if w == size:
             return
     if w == 0:
@@ -211,28 +240,28 @@ def _pass_column(pulses, n, planes, weights, lanes, line, sums, squares, samples
 
 
 @kernel
-def _fours(pulses, n, low, high, unit, line, sums, squares, samples):
+def _fours(pulses, n, low, mid, high, unit, line, sums, squares, samples):
     """As many times four segments as there are; returns how many words they had."""
     size = pulses.shape[2]
     if size == 8:
-        _four(pulses, n, 0, low, high, unit, line, None, sums, squares, samples)
+        _four(pulses, n, 0, low, mid, high, unit, line, None, sums, squares, samples)
         return size
-    _four(pulses, n, 0, low, high, unit, line, None, sums, squares, None)
+    _four(pulses, n, 0, low, mid, high, unit, line, None, sums, squares, None)
     w = 8
     while size - w > 8:
-        _four(pulses, n, w, low, high, unit, line, w, sums, squares, None)
+        _four(pulses, n, w, low, mid, high, unit, line, w, sums, squares, None)
         w += 8
     if size - w < 8:
         return w
-    _four(pulses, n, w, low, high, unit, line, w, sums, squares, samples)
+    _four(pulses, n, w, low, mid, high, unit, line, w, sums, squares, samples)
     return size
 
 
 @kernel
-def _four(pulses, n, w, low, high, unit, line, before, sums, squares, samples):
+def _four(pulses, n, w, low, mid, high, unit, line, before, sums, squares, samples):
     """Four segments of two words each, in registers.
 
-    low, high (W, n): planes of one and of two levels; high is None for cells of one bit.
+    low, mid, high (W, n): planes of one, two and four levels; None for those that there are not.
     samples: what the last four segments let through is added to; None for others.
     """
     segment = w >> 1
@@ -244,17 +273,17 @@ def _four(pulses, n, w, low, high, unit, line, before, sums, squares, samples):
         o2, o3 = line.offsets[segment + 2, t], line.offsets[segment + 3, t]
         spared = line.spared[t]
         for i in range(sums.shape[1]):
-            total = typed_mul(unit, _levels(a, b, low, high, w, i))
+            total = typed_mul(unit, _levels(a, b, low, mid, high, w, i))
             if before is not None:
                 total = typed_add(sums[t, i], total)
             square = _square(total, o0)
             if before is not None:
                 square = typed_add(squares[t, i], square)
-            total = typed_add(total, typed_mul(unit, _levels(c, d, low, high, w + 2, i)))
+            total = typed_add(total, typed_mul(unit, _levels(c, d, low, mid, high, w + 2, i)))
             square = typed_add(square, _square(total, o1))
-            total = typed_add(total, typed_mul(unit, _levels(e, f, low, high, w + 4, i)))
+            total = typed_add(total, typed_mul(unit, _levels(e, f, low, mid, high, w + 4, i)))
             square = typed_add(square, _square(total, o2))
-            total = typed_add(total, typed_mul(unit, _levels(g, h, low, high, w + 6, i)))
+            total = typed_add(total, typed_mul(unit, _levels(g, h, low, mid, high, w + 6, i)))
             square = typed_add(square, _square(total, o3))
             if samples is None:
                 sums[t, i] = total
@@ -265,12 +294,15 @@ def _four(pulses, n, w, low, high, unit, line, before, sums, squares, samples):
 
 
 @kernel
-def _levels(a, b, low, high, w, i):
+def _levels(a, b, low, mid, high, w, i):
     """Sum of the levels of the driven cells in words w and w + 1 of lane i."""
     ones = typed_add(popcount(a & low[w, i]), popcount(b & low[w + 1, i]))
-    if high is None:
+    if mid is None:
         return ones
-    twos = typed_add(popcount(a & high[w, i]), popcount(b & high[w + 1, i]))
+    twos = typed_add(popcount(a & mid[w, i]), popcount(b & mid[w + 1, i]))
+    if high is not None:
+        fours = typed_add(popcount(a & high[w, i]), popcount(b & high[w + 1, i]))
+        twos = typed_add(twos, typed_add(fours, fours))
     return typed_add(ones, typed_add(twos, twos))
 
 

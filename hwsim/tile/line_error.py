@@ -68,7 +68,7 @@ class BlockLines:
     def error(self, words: NDArray[Any]) -> LineError:
         """The error for a batch of inputs, words (vectors, phases, monomials, words)."""
         pulses = pulse_planes(words, self.digit_bits)
-        found = -self._in_use(self._passed(pulses, subtract=False, whole=0))
+        found = self._lost(pulses)
         current, ideal = self._exact(pulses)
         exact = ideal - current
         exact = exact[..., :-1] - exact[..., -1:]
@@ -85,17 +85,18 @@ class BlockLines:
 
     def count(self, words: NDArray[Any], subtract: bool, counts: NDArray[np.int64]) -> None:
         """counts[ceil |A|] += 1 for what the lines let through of every column sum A."""
-        passed = self._in_use(self._passed(pulse_planes(words, self.digit_bits), subtract, whole=1))
-        whole = np.minimum(np.ceil(np.abs(passed)).astype(np.int64), counts.size - 1)
-        counts += np.bincount(whole.ravel(), minlength=counts.size)
+        pulses = pulse_planes(words, self.digit_bits)
+        _gated_kernels.passed_histogram(
+            pulses, self.bank, self.ladder, subtract, self.lanes, counts
+        )
 
-    def _passed(self, pulses: NDArray[Any], subtract: bool, whole: int) -> FloatArray:
-        """(vectors, strips, converted, phases, width): `pass_block`, in level steps."""
+    def _lost(self, pulses: NDArray[Any]) -> FloatArray:
+        """(vectors, phases, columns) what the kernels take, in level steps."""
         strips, pairs, _, _, width = self.bank.planes.shape
-        shape = (len(pulses), strips, 1 if subtract else pairs, pulses.shape[1], width)
-        samples = np.empty(shape, self.bank.weights.dtype)
-        _gated_kernels.pass_block(pulses, self.bank, self.ladder, subtract, whole, samples)
-        return samples * 2.0**-self.ladder.fraction_bits
+        shape = (len(pulses), strips, pairs, pulses.shape[1], width)
+        left = np.empty(shape, self.bank.weights.dtype)
+        _gated_kernels.pass_block(pulses, self.bank, self.ladder, False, 0, left)
+        return -self._in_use(left) * 2.0**-self.ladder.fraction_bits
 
     def _in_use(self, columns: NDArray[Any]) -> NDArray[Any]:
         """(vectors, phases, converted * lanes) of (vectors, strips, converted, phases, width)."""

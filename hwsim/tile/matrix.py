@@ -179,13 +179,11 @@ class ProgrammedMatrix:
         difference = converts_differences(self.geometry)
         for block in self._blocks:
             words, lines = self._pack(codes[:, block.rows]), self._block_lines(block)
-            if lines is None:
+            if lines is not None:
+                lines.count(words, difference, counts)
+            else:
                 bank, lanes = block.copies[0].bank, block.lane_scales.shape[1]
                 _kernels.histogram_block(words, bank, difference, lanes, counts)
-                continue
-            size = self._vectors_per_pass()
-            for start in range(0, words.shape[0], size):
-                lines.count(words[start : start + size], difference, counts)
         return counts
 
     def line_error(self, codes: NDArray[np.int16]) -> LineError:
