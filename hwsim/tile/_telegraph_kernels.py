@@ -15,7 +15,7 @@ import numpy as np
 
 from hwsim._jit import kernel, popcount
 from hwsim.rng import GOLDEN, fold, mix
-from hwsim.tile._chain_kernels import advance, reach
+from hwsim.tile._chain_kernels import advance, place_of, reach
 from hwsim.tile._converter_kernels import at_rest, distort, sense
 from hwsim.tile._kernels import (
     GROUP,
@@ -64,12 +64,14 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
     _, pairs, _, rows, width = bank.planes.shape
     fair = np.empty(rows * width * bank.planes.itemsize // 8, np.uint64)
     spare = np.empty_like(fair)
-    states = fair.view(bank.planes.dtype).reshape(rows, width)
+    states = fair.view(bank.planes.dtype).reshape(1, rows, width)
     counts = np.zeros((samples.shape[0], cells.scales.shape[0], phases, width), bank.weights.dtype)
     values = np.zeros(samples.shape, np.float32)
+    masks, duty, high = cells.masks, cells.duty, 1 + cells.everywhere.shape[0]
     read = words
     used = np.full(phases, rows)
-    if cells.masks.shape[2] == 0 and words.shape[1] == 1:
+    alike = masks.shape[2] == 0 and words.shape[1] == 1
+    if alike:
         # All cells alike: the driven ones take the first bits, and no more words are drawn.
         read = np.zeros_like(words)
         for t in range(phases):
@@ -80,10 +82,14 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
         _add_offset(words, offset, digits.shape[0], values[c])
         _count_all(words, strip, pair, bank, cells, weights, digits, counts[c])
         for copy in range(cells.copies):
-            number = (pair * cells.copies + copy) * cells.duty.shape[0]
+            counted = counts[c]
+            number = (pair * cells.copies + copy) * duty.shape[0]
             for t in range(phases):
-                _draw_bits(key, number, phases, t, cells.duty, used[t] * width, spare, fair, states)
-                _count_high(read, t, used[t], strip, pair, cells, digits, states, counts[c])
+                _draw_bits(key, number, phases, t, duty, used[t] * width, spare, fair, states)
+                if alike:
+                    _count(read, digits, t, used[t], states, 0, 1, counted)
+                else:
+                    _count_masked(words, digits, t, states, 0, masks, strip, pair, high, counted)
             if (copy + 1) % cells.batch == 0:
                 _add_counts(cells.scales, counts[c], values[c])
     for c in range(samples.shape[0]):
@@ -99,44 +105,55 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
     strip, column of the pair and copy).
     """
     strips, pairs, _, rows, width = bank.planes.shape
-    phases = words.shape[1]
-    samples = np.empty((acc.shape[2], phases, width), np.int32)
-    per_row = width * bank.planes.itemsize // 8
-    chains = np.empty((pairs, cells.copies, cells.chain.top + 2, rows, per_row), np.uint64)
-    counts = np.zeros((samples.shape[0], cells.scales.shape[0], phases, width), bank.weights.dtype)
-    values = np.zeros(samples.shape, np.float32)
+    samples = np.empty((acc.shape[2], words.shape[1], width), np.int32)
+    size = width * bank.planes.itemsize // 8
+    chains = np.empty((pairs, cells.copies, cells.chain.top + 2, rows, size), np.uint64)
     for strip in range(strips):
         chain_key = fold(fold(key, GAUSSIAN), strip)
         for v in range(words.shape[0]):
-            values[:] = 0
-            for pair in range(pairs):
-                c = pair if samples.shape[0] > 1 else 0
-                weights, digits, offset = _signed(adc.subtract and pair == 1, bank, cells)
-                _add_offset(words[v], offset, digits.shape[0], values[c])
-                _count_all(words[v], strip, pair, bank, cells, weights, digits, counts[c])
-                for copy in range(cells.copies):
-                    trap_key = fold(chain_key, pair * cells.copies + copy)
-                    chain = chains[pair, copy]
-                    states = chain[0].reshape(-1).view(bank.planes.dtype).reshape(rows, width)
-                    for t in range(phases):
-                        read = (first + v) * phases + t
-                        if v == 0 and t == 0:
-                            reach(trap_key, read, cells.chain, chain)
-                        else:
-                            advance(trap_key, read, cells.chain, chain)
-                        _count_high(
-                            words[v], t, rows, strip, pair, cells, digits, states, counts[c]
-                        )
-                    if (copy + 1) % cells.batch == 0:
-                        _add_counts(cells.scales, counts[c], values[c])
-            for c in range(samples.shape[0]):
-                _add_counts(cells.scales, counts[c], values[c])
             strip_key = fold(fold(key, first + v), strip)
-            _finish(words[v], strip, bank, cells, strip_key, values, samples)
+            markov_strip(
+                words[v], strip, bank, cells, adc.subtract, strip_key, chain_key, first + v,
+                v == 0, chains, samples,
+            )  # fmt: skip
             distort(samples, strip, adc.errors)
             acc[v, strip] = 0
             for c in range(acc.shape[2]):
                 convert(samples[c], adc, phase_scales, acc[v, strip, c])
+
+
+@kernel
+def markov_strip(
+    words, strip, bank, cells, subtract, key, chain_key, vector, anew, chains, samples
+):
+    """As `exact_strip`; chains (C, copies, top + 2, W, n) at the read before, or anew."""
+    phases = words.shape[0]
+    _, pairs, _, rows, width = bank.planes.shape
+    counts = np.zeros((samples.shape[0], cells.scales.shape[0], phases, width), bank.weights.dtype)
+    values = np.zeros(samples.shape, np.float32)
+    masks, high, top = cells.masks, 1 + cells.everywhere.shape[0], cells.chain.top
+    for pair in range(pairs):
+        c = pair if samples.shape[0] > 1 else 0
+        weights, digits, offset = _signed(subtract and pair == 1, bank, cells)
+        _add_offset(words, offset, digits.shape[0], values[c])
+        _count_all(words, strip, pair, bank, cells, weights, digits, counts[c])
+        for copy in range(cells.copies):
+            chain, counted = chains[pair, copy], counts[c]
+            states = chain.reshape(-1).view(bank.planes.dtype).reshape(-1, rows, width)
+            trap = fold(chain_key, pair * cells.copies + copy)
+            for t in range(phases):
+                read = vector * phases + t
+                if anew and t == 0:
+                    reach(trap, read, cells.chain, chain)
+                else:
+                    advance(trap, read, cells.chain, chain)
+                place = place_of(read, top)
+                _count_masked(words, digits, t, states, place, masks, strip, pair, high, counted)
+            if (copy + 1) % cells.batch == 0:
+                _add_counts(cells.scales, counted, values[c])
+    for c in range(samples.shape[0]):
+        _add_counts(cells.scales, counts[c], values[c])
+    _finish(words, strip, bank, cells, key, values, samples)
 
 
 @kernel
@@ -213,66 +230,86 @@ def _count_all(words, strip, pair, bank, cells, weights, digits, counts):
 
 
 @kernel
-def _count_high(words, t, used, strip, pair, cells, digits, states, counts):
-    """Add sums over driven cells in the high state in phase t: of all, and in each mask."""
-    high = 1 + cells.everywhere.shape[0]
+def _count(words, digits, t, used, states, place, k, out):
+    """out[k, t, i] += number of driven cells in the high state in the first `used` words.
+
+    states (W, n).  Arrays are indexed in full: a view of one costs an atomic count, and as much
+    time as the loop over 256 lanes.
+    """
     for m in range(digits.shape[0]):
-        _count(words, m, t, used, states, digits[m], counts[high])
-        for q in range(cells.masks.shape[2]):
-            mask = cells.masks[strip, pair, q]
-            _count_masked(words, m, t, mask, states, digits[m], counts[high + 1 + q])
-
-
-@kernel
-def _count(words, m, t, used, states, digit, out):
-    """out[t, i] += digit * number of driven cells in the high state in the first `used` words."""
-    w = 0
-    while used - w >= 4:
-        a, b, c, d = words[t, m, w], words[t, m, w + 1], words[t, m, w + 2], words[t, m, w + 3]
-        if used - w >= 8:
+        digit = digits[m]
+        w = 0
+        while used - w >= 8:
+            a, b, c, d = words[t, m, w], words[t, m, w + 1], words[t, m, w + 2], words[t, m, w + 3]
             e, f = words[t, m, w + 4], words[t, m, w + 5]
             g, h = words[t, m, w + 6], words[t, m, w + 7]
-            for i in range(out.shape[1]):
-                low = popcount(a & states[w, i]) + popcount(b & states[w + 1, i])
-                low += popcount(c & states[w + 2, i]) + popcount(d & states[w + 3, i])
-                high = popcount(e & states[w + 4, i]) + popcount(f & states[w + 5, i])
-                high += popcount(g & states[w + 6, i]) + popcount(h & states[w + 7, i])
-                out[t, i] += (low + high) * digit
+            for i in range(out.shape[2]):
+                low = popcount(a & states[place, w, i]) + popcount(b & states[place, w + 1, i])
+                low += popcount(c & states[place, w + 2, i]) + popcount(d & states[place, w + 3, i])
+                high = popcount(e & states[place, w + 4, i]) + popcount(f & states[place, w + 5, i])
+                high += popcount(g & states[place, w + 6, i]) + popcount(
+                    h & states[place, w + 7, i]
+                )
+                out[k, t, i] += (low + high) * digit
             w += 8
-        else:
-            for i in range(out.shape[1]):
-                low = popcount(a & states[w, i]) + popcount(b & states[w + 1, i])
-                low += popcount(c & states[w + 2, i]) + popcount(d & states[w + 3, i])
-                out[t, i] += low * digit
-            w += 4
-    while w < used:
-        word = words[t, m, w]
-        for i in range(out.shape[1]):
-            out[t, i] += popcount(word & states[w, i]) * digit
-        w += 1
+        while used - w >= 2:
+            a, b = words[t, m, w], words[t, m, w + 1]
+            for i in range(out.shape[2]):
+                low = popcount(a & states[place, w, i]) + popcount(b & states[place, w + 1, i])
+                out[k, t, i] += low * digit
+            w += 2
+        if w < used:
+            word = words[t, m, w]
+            for i in range(out.shape[2]):
+                out[k, t, i] += popcount(word & states[place, w, i]) * digit
 
 
 @kernel
-def _count_masked(words, m, t, mask, states, digit, out):
-    """The same for all words, among the cells of `mask` (W, n)."""
+def _count_masked(words, digits, t, states, place, masks, strip, pair, high, out):
+    """The same for all words in out[high], and in out[high + 1 + q] among cells of mask q."""
+    even = masks.shape[2] // 2 * 2
+    _count(words, digits, t, words.shape[2], states, place, high, out)
+    for q in range(0, even, 2):
+        _count_two(words, digits, t, states, place, masks, strip, pair, q, high + 1 + q, out)
+    if even < masks.shape[2]:
+        for m in range(digits.shape[0]):
+            for w in range(words.shape[2]):
+                word = words[t, m, w]
+                for i in range(out.shape[2]):
+                    ones = popcount(word & masks[strip, pair, even, w, i] & states[place, w, i])
+                    out[high + 1 + even, t, i] += ones * digits[m]
+
+
+@kernel
+def _count_two(words, digits, t, states, place, masks, strip, pair, q, k, out):
+    """The same in out[k] and out[k + 1] among the cells of masks q and q + 1."""
     size = words.shape[2]
-    w = 0
-    while size - w >= 4:
-        a, b, c, d = words[t, m, w], words[t, m, w + 1], words[t, m, w + 2], words[t, m, w + 3]
-        if (a | b | c | d) != 0:
-            for i in range(out.shape[1]):
-                low = popcount(a & mask[w, i] & states[w, i])
-                low += popcount(b & mask[w + 1, i] & states[w + 1, i])
-                low += popcount(c & mask[w + 2, i] & states[w + 2, i])
-                low += popcount(d & mask[w + 3, i] & states[w + 3, i])
-                out[t, i] += low * digit
-        w += 4
-    while w < size:
-        word = words[t, m, w]
-        if word != 0:
-            for i in range(out.shape[1]):
-                out[t, i] += popcount(word & mask[w, i] & states[w, i]) * digit
-        w += 1
+    for m in range(digits.shape[0]):
+        digit = digits[m]
+        w = 0
+        while size - w >= 4:
+            a, b, c, d = words[t, m, w], words[t, m, w + 1], words[t, m, w + 2], words[t, m, w + 3]
+            for i in range(out.shape[2]):
+                x, y = a & states[place, w, i], b & states[place, w + 1, i]
+                z, u = c & states[place, w + 2, i], d & states[place, w + 3, i]
+                low = popcount(x & masks[strip, pair, q, w, i])
+                low += popcount(y & masks[strip, pair, q, w + 1, i])
+                low += popcount(z & masks[strip, pair, q, w + 2, i])
+                low += popcount(u & masks[strip, pair, q, w + 3, i])
+                high = popcount(x & masks[strip, pair, q + 1, w, i])
+                high += popcount(y & masks[strip, pair, q + 1, w + 1, i])
+                high += popcount(z & masks[strip, pair, q + 1, w + 2, i])
+                high += popcount(u & masks[strip, pair, q + 1, w + 3, i])
+                out[k, t, i] += low * digit
+                out[k + 1, t, i] += high * digit
+            w += 4
+        while w < size:
+            word = words[t, m, w]
+            for i in range(out.shape[2]):
+                x = word & states[place, w, i]
+                out[k, t, i] += popcount(x & masks[strip, pair, q, w, i]) * digit
+                out[k + 1, t, i] += popcount(x & masks[strip, pair, q + 1, w, i]) * digit
+            w += 1
 
 
 @kernel
