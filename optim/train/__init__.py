@@ -1,0 +1,1 @@
+"""Training for fluctuating hardware; needs the torch extra."""

@@ -1,0 +1,188 @@
+"""The training loop: resumable after every epoch, the same result whether interrupted or not."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.errors import DataError
+from optim.problem import Examples
+from optim.store import content_key
+from optim.train._torch import Tensor, nn, torch
+from optim.train.network import CodedNetwork
+from optim.train.recipe import Augmentation, Recipe, Technique
+
+WARM_UP = 0.1  # of the steps
+
+#: Called with the steps done and their number.
+Progress = Callable[[int, int], None]
+
+
+@final
+@dataclass(frozen=True)
+class Epoch:
+    """Means over one epoch: loss of the task in nats, share right, cells' energy per image."""
+
+    task: float
+    right: float
+    energy_J: float
+
+
+@final
+class Training:
+    """A network, its training images and a recipe; advances epoch by epoch."""
+
+    def __init__(
+        self, network: CodedNetwork, examples: Examples, recipe: Recipe, checkpoint: Path | None
+    ) -> None:
+        """A training that resumes from `checkpoint` where that file is there.
+
+        Raises:
+            DataError: the checkpoint is of another training.
+        """
+        self.network, self.examples, self.recipe = network, examples, recipe
+        self.history: list[Epoch] = []
+        self._checkpoint = checkpoint
+        with torch.no_grad():
+            for node in network.network.network.linear_nodes():
+                network.layer(node.name).log_rho.fill_(math.log(recipe.rho))
+        self._optimizer = _optimizer(network, recipe)
+        self._steps = recipe.epochs * -(-len(examples) // recipe.batch)
+        rate = torch.optim.lr_scheduler.LambdaLR
+        self._schedule = rate(self._optimizer, lambda step: _rate(step / self._steps))
+        self._random = torch.Generator().manual_seed(recipe.seed)
+        torch.manual_seed(recipe.seed)
+        self._reference_J = self._first_energy()
+        if checkpoint is not None and checkpoint.exists():
+            self._resume(checkpoint)
+
+    def run(self, progress: Progress | None = None) -> list[Epoch]:
+        """The epochs that are left; means of all of them."""
+        while len(self.history) < self.recipe.epochs:
+            self.history.append(self._epoch(progress))
+            if self._checkpoint is not None:
+                self._save(self._checkpoint)
+        return self.history
+
+    def _epoch(self, progress: Progress | None) -> Epoch:
+        sums, batches = np.zeros(3), 0
+        for images, labels in self._batches():
+            step = self._schedule.last_epoch
+            strength = self.recipe.strength(step / self._steps)
+            logits, energy = self.network(images, strength)
+            task = nn.functional.cross_entropy(logits, labels)
+            loss = task
+            if Technique.ENERGY in self.recipe.techniques:
+                loss = task + self.recipe.energy_weight * energy.sum() / self._reference_J
+            self._optimizer.zero_grad()
+            loss.backward()
+            self._optimizer.step()
+            self._schedule.step()
+            right = (logits.argmax(1) == labels).float().mean()
+            sums += [task.item(), right.item(), energy.sum().item()]
+            batches += 1
+            if progress is not None:
+                progress(step + 1, self._steps)
+        return Epoch(*(sums / batches).tolist())
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        images = torch.from_numpy(self.examples.images)
+        labels = torch.from_numpy(self.examples.labels.astype(np.int64))
+        order = torch.randperm(len(labels), generator=self._random)
+        for chosen in order.split(self.recipe.batch):
+            yield self._augmented(images[chosen]), labels[chosen]
+
+    def _augmented(self, images: Tensor) -> Tensor:
+        if self.recipe.augmentation is Augmentation.NONE:
+            return images
+        reach, (height, width) = self.recipe.reach, images.shape[-2:]
+        frame = nn.functional.pad(images, (reach,) * 4)
+        count = len(images)
+        tops, lefts = torch.randint(0, 2 * reach + 1, (2, count), generator=self._random).tolist()
+        cut = [
+            image[..., top : top + height, left : left + width]
+            for image, top, left in zip(frame, tops, lefts, strict=True)
+        ]
+        moved = torch.stack(cut)
+        if self.recipe.augmentation is Augmentation.SHIFT:
+            return moved
+        mirrored = torch.rand(count, generator=self._random) < 0.5
+        return torch.where(mirrored.reshape(-1, 1, 1, 1), moved.flip(-1), moved)
+
+    @torch.no_grad()
+    def _first_energy(self) -> float:
+        some = torch.from_numpy(self.examples.images[: self.recipe.batch])
+        return float(self.network(some)[1].sum())
+
+    @property
+    def _content(self) -> str:
+        """What a checkpoint belongs to."""
+        images: NDArray[np.float32] = self.examples.images
+        return content_key(
+            {
+                "recipe": self.recipe.model_dump(mode="json")
+                | {"techniques": sorted(t.value for t in self.recipe.techniques)},
+                "images": [len(images), float(images.sum(dtype=np.float64))],
+                "energy_J": self._reference_J,
+            }
+        )
+
+    def _save(self, file: Path) -> None:
+        """Write the whole state or nothing."""
+        state = {
+            "content": self._content,
+            "network": self.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "order": self._random.get_state(),
+            "noise": torch.get_rng_state(),
+            "history": [vars(epoch) for epoch in self.history],
+        }
+        file.parent.mkdir(parents=True, exist_ok=True)
+        whole = file.with_suffix(".part")
+        torch.save(state, whole)
+        whole.replace(file)
+
+    def _resume(self, file: Path) -> None:
+        try:
+            state: dict[str, Any] = torch.load(file, weights_only=True)
+            same = state["content"] == self._content
+        except (OSError, KeyError, RuntimeError, ValueError, EOFError) as error:
+            raise DataError(f"{file}: expected a checkpoint, found {error!r:.100}") from None
+        if not same:
+            raise DataError(
+                f"{file}: expected a checkpoint of this training, found one of another recipe, "
+                f"network or data"
+            )
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._random.set_state(state["order"])
+        torch.set_rng_state(state["noise"])
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+
+
+def _optimizer(network: CodedNetwork, recipe: Recipe) -> Any:
+    """AdamW; rho has a rate of its own, and moves with technique B only."""
+    rho = [p for name, p in network.named_parameters() if name.endswith("log_rho")]
+    rest = [p for name, p in network.named_parameters() if not name.endswith("log_rho")]
+    trained = Technique.ENERGY in recipe.techniques
+    for parameter in rho:
+        parameter.requires_grad_(trained)
+    groups: list[dict[str, Any]] = [
+        {"params": rest, "lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
+    ]
+    if trained:
+        groups.append({"params": rho, "lr": recipe.rho_learning_rate, "weight_decay": 0.0})
+    return torch.optim.AdamW(groups)
+
+
+def _rate(done: float) -> float:
+    """Share of the learning rate when a share `done` of the steps is done."""
+    if done < WARM_UP:
+        return (done + 1e-3) / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))

@@ -1,0 +1,208 @@
+"""A network in codes that can be trained: every tensor as the hardware holds it."""
+
+from collections.abc import Callable, Mapping
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.chip.spec import Arch
+from hwsim.cost import unit_pulse_s
+from hwsim.device.fluctuation import level_step
+from hwsim.errors import NetworkError
+from hwsim.tile.geometry import Geometry
+from mapping.coded_operators import digital_evaluation
+from mapping.codes import encode
+from mapping.network import (
+    LINEAR_OPS,
+    LayerIntegers,
+    Network,
+    Node,
+    QuantizedNetwork,
+    QuantParams,
+)
+from mapping.plan import Plan
+from optim.product_noise import ProductNoise
+from optim.train._torch import Tensor, nn, torch
+from optim.train.layer import CellEnergy, CodedLayer
+from optim.train.operators import OPERATORS
+from optim.train.straight import rounded
+
+
+@final
+class CodedNetwork(nn.Module):
+    """Layers in codes with the noise of a plan's tiles; digital operators between them."""
+
+    def __init__(
+        self,
+        network: QuantizedNetwork,
+        plan: Plan,
+        arch: Arch,
+        shifts: Mapping[str, int] | None = None,
+    ) -> None:
+        """A network that starts from its own float weights.
+
+        Args:
+            network: post-training quantised, zero points zero.
+            plan: how its layers lie on the tiles.
+            shifts: log2 of the converters' least significant bits, from `calibrate`.
+        Raises:
+            NetworkError: an operator has no gradient here, or a zero point is not zero.
+        """
+        super().__init__()
+        _check(network)
+        self.network = network
+        self.layers = nn.ModuleDict()
+        for layer in plan.layers:
+            node = next(n for n in network.network.nodes if n.name == layer.name)
+            geometry = layer.geometry(arch.tile)
+            shift = (shifts or {}).get(layer.name, 0)
+            noise = ProductNoise.of(geometry, arch.device, arch.scenario, layer.rows, shift)
+            self.layers[_key(layer.name)] = CodedLayer(
+                node,
+                network.layers[node.name],
+                network.network.constants[node.inputs[1]],
+                network.tensors[node.inputs[0]],
+                network.tensors.get(node.output),
+                noise,
+                _cell_energy(arch, geometry),
+            )
+
+    def layer(self, name: str) -> CodedLayer:
+        """The layer of node `name`."""
+        found = self.layers[_key(name)]
+        assert isinstance(found, CodedLayer)
+        return found
+
+    def rho(self) -> dict[str, float]:
+        """Energy of every layer's cells against one cell in the whole window."""
+        nodes = self.network.network.linear_nodes()
+        return {node.name: float(self.layer(node.name).rho) for node in nodes}
+
+    def forward(self, images: Tensor, strength: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Logits (images, classes), and energy of the cells per image in J, by layer (layers,)."""
+        energies: list[Tensor] = []
+
+        def linear(node: Node, codes: Tensor) -> Tensor:
+            out, energy = self.layer(node.name)(codes, strength)
+            energies.append(energy)
+            return out
+
+        logits = self._walk(images, linear, self._smooth)
+        return logits, torch.stack(energies)
+
+    @torch.no_grad()
+    def exact(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Undisturbed logits, the same numbers as `mapping.execute.run` on ideal tiles."""
+
+        def linear(node: Node, codes: Tensor) -> Tensor:
+            return self.layer(node.name).exact(codes)
+
+        found = self._walk(torch.from_numpy(images), linear, self._simulated)
+        return np.asarray(found.numpy(), np.float32)
+
+    def integers(self) -> QuantizedNetwork:
+        """The network as it is now, in integers and in the reals that they stand for."""
+        layers, constants = {}, dict(self.network.network.constants)
+        for node in self.network.network.linear_nodes():
+            layer = self.layer(node.name)
+            weight, bias = (part.detach().numpy() for part in layer.integers())
+            before = self.network.layers[node.name]
+            layers[node.name] = LayerIntegers(
+                weight=weight.astype(np.int32),
+                weight_scale=before.weight_scale,
+                weight_bits=before.weight_bits,
+                bias=bias.astype(np.int64),
+            )
+            scale = layer.scale.numpy()
+            constants[node.inputs[1]] = (weight * scale).astype(np.float32)
+            if len(node.inputs) > 2:
+                real = bias.astype(np.float64) * layer.bias_scale.numpy()
+                constants[node.inputs[2]] = real.astype(np.float32)
+        plain = self.network.network
+        trained = Network(
+            plain.name, plain.inputs, plain.outputs, plain.nodes, plain.shapes, constants
+        )
+        return QuantizedNetwork(trained, self.network.tensors, layers)
+
+    def _walk(
+        self,
+        images: Tensor,
+        linear: Callable[[Node, Tensor], Tensor],
+        digital: Callable[[Node, list[Tensor]], Tensor],
+    ) -> Tensor:
+        plain, tensors = self.network.network, self.network.tensors
+        source = tensors.get(plain.inputs[0])
+        values = {plain.inputs[0]: images if source is None else _encoded(images, source)}
+        for node in plain.nodes:
+            if node.op in LINEAR_OPS:
+                values[node.output] = linear(node, values[node.inputs[0]])
+                continue
+            arrays = [
+                values[name] if name in values else torch.from_numpy(plain.constants[name])
+                for name in node.inputs
+            ]
+            values[node.output] = digital(node, arrays)
+        output = plain.outputs[0]
+        held = tensors.get(output)
+        return values[output] if held is None else values[output] * held.scale
+
+    def _smooth(self, node: Node, arrays: list[Tensor]) -> Tensor:
+        """A digital operator on reals, its output rounded to codes again."""
+        tensors = self.network.tensors
+        reals = [
+            array * tensors[name].scale if name in tensors else array
+            for name, array in zip(node.inputs, arrays, strict=True)
+        ]
+        real = OPERATORS[node.op](node, reals)
+        held = tensors.get(node.output)
+        if held is None:
+            return real
+        return rounded(real / held.scale).clamp(held.low, held.high)
+
+    def _simulated(self, node: Node, arrays: list[Tensor]) -> Tensor:
+        """A digital operator as the simulator computes it."""
+        tensors = self.network.tensors
+        evaluate = digital_evaluation(node, tensors)
+        given = [
+            array.numpy().astype(np.int16) if name in tensors else array.numpy()
+            for name, array in zip(node.inputs, arrays, strict=True)
+        ]
+        return torch.from_numpy(np.asarray(evaluate(given)).astype(np.float32))
+
+
+def _key(name: str) -> str:
+    """A layer's name as torch accepts it."""
+    return "layer " + name.replace(".", "·")
+
+
+def _encoded(images: Tensor, source: QuantParams) -> Tensor:
+    codes = encode(images.detach().numpy(), source)
+    return torch.from_numpy(codes.astype(np.float32))
+
+
+def _cell_energy(arch: Arch, geometry: Geometry) -> CellEnergy:
+    tile = geometry.tile
+    joules = tile.read_voltage_V**2 * unit_pulse_s(tile)
+    return CellEnergy(
+        lowest_J=joules * arch.device.conductance_min_S,
+        level_J=joules * level_step(arch.device, tile.cell_bits),
+        columns=geometry.columns_per_weight,
+    )
+
+
+def _check(network: QuantizedNetwork) -> None:
+    unknown = {
+        f"{node.op} ({node.name})"
+        for node in network.network.nodes
+        if node.op not in OPERATORS and node.op not in LINEAR_OPS
+    }
+    if unknown:
+        raise NetworkError(
+            f"training: expected known operators, found {', '.join(sorted(unknown))}"
+        )
+    shifted = sorted(name for name, held in network.tensors.items() if held.zero_point)
+    if shifted:
+        raise NetworkError(
+            f"training: expected zero points 0, found others at {', '.join(shifted)}"
+        )

@@ -1,0 +1,74 @@
+"""The digital operators with gradients: reals in, reals out, as `mapping.operators` has them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from mapping.network import Node
+from mapping.operators import mean_axes
+from mapping.pooling import PoolWindow
+from optim.train._torch import Tensor, nn, torch
+
+Operator = Callable[[Node, Sequence[Tensor]], Tensor]
+functional = nn.functional
+
+
+def _clip(node: Node, arrays: Sequence[Tensor]) -> Tensor:
+    return arrays[0].clamp(node.attributes.get("min"), node.attributes.get("max"))
+
+
+def _windows(node: Node, x: Tensor, fill: float) -> tuple[PoolWindow, Tensor]:
+    """A pooling node's window, and its positions: (images, channels, *positions, elements)."""
+    frame = PoolWindow.of(node, x.shape[2:])
+    pads: list[int] = []
+    for axis in reversed(range(len(frame.kernel))):
+        reach = (frame.positions[axis] - 1) * frame.strides[axis]
+        reach += frame.dilations[axis] * (frame.kernel[axis] - 1) + 1
+        pads += [frame.begins[axis], reach - frame.begins[axis] - frame.sizes[axis]]
+    padded = functional.pad(x, pads, value=fill)
+    for axis, size in enumerate(frame.kernel):
+        span = frame.dilations[axis] * (size - 1) + 1
+        padded = padded.unfold(2 + axis, span, frame.strides[axis])
+        padded = padded[..., :: frame.dilations[axis]]
+    return frame, padded.flatten(2 + len(frame.kernel))
+
+
+def _max_pool(node: Node, arrays: Sequence[Tensor]) -> Tensor:
+    return _windows(node, arrays[0], -torch.inf)[1].amax(dim=-1)
+
+
+def _average_pool(node: Node, arrays: Sequence[Tensor]) -> Tensor:
+    frame, windows = _windows(node, arrays[0], 0.0)
+    counts = frame.counts(bool(node.attributes.get("count_include_pad", 0)))
+    total: Tensor = windows.sum(dim=-1)
+    return total / torch.as_tensor(counts, dtype=total.dtype)
+
+
+def _mean(node: Node, arrays: Sequence[Tensor]) -> Tensor:
+    axes = mean_axes(node, arrays[0].dim())
+    return arrays[0].mean(dim=axes, keepdim=bool(node.attributes.get("keepdims", 1)))
+
+
+def _reshape(node: Node, arrays: Sequence[Tensor]) -> Tensor:
+    x = arrays[0]
+    shape = [x.shape[i] if s == 0 else int(s) for i, s in enumerate(node.attributes["shape"])]
+    if shape and (shape[0] > 0 or -1 in shape[1:]):
+        shape[0] = x.shape[0]
+    return x.reshape(shape)
+
+
+#: Operator by name; conv and linear are `CodedLayer`s.
+OPERATORS: Mapping[str, Operator] = {
+    "add": lambda _, arrays: arrays[0] + arrays[1],
+    "average_pool": _average_pool,
+    "clip": _clip,
+    "concat": lambda node, arrays: torch.cat(list(arrays), dim=int(node.attributes["axis"])),
+    "div": lambda _, arrays: arrays[0] / arrays[1],
+    "max_pool": _max_pool,
+    "mean": _mean,
+    "mul": lambda _, arrays: arrays[0] * arrays[1],
+    "relu": lambda _, arrays: arrays[0].relu(),
+    "reshape": _reshape,
+    "sigmoid": lambda _, arrays: arrays[0].sigmoid(),
+    "sub": lambda _, arrays: arrays[0] - arrays[1],
+    "tanh": lambda _, arrays: arrays[0].tanh(),
+    "transpose": lambda node, arrays: arrays[0].permute(*node.attributes["perm"]),
+}

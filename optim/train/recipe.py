@@ -1,0 +1,52 @@
+"""How a network is trained for its hardware."""
+
+from enum import Enum
+from typing import Annotated
+
+from pydantic import Field
+
+from hwsim.spec import Spec
+from hwsim.units import Ratio
+
+
+class Technique(Enum):
+    """The three techniques of model.md section 4 (after Wang et al., arXiv 2112.00324)."""
+
+    DEVICE_STATES = "A"  # every sample of a batch is read with fresh device states
+    ENERGY = "B"  # the cells' energy in the loss, its share per layer trainable
+    DECOMPOSITION = "C"  # inputs are read bit by bit instead of as one long pulse
+
+
+class Augmentation(Enum):
+    """What is done to training images."""
+
+    NONE = "none"
+    SHIFT = "shift"  # by up to `reach` pixels
+    SHIFT_FLIP = "shift_flip"  # and mirrored, every other one
+
+
+class Recipe(Spec):
+    """Fine-tuning from the network's own weights: AdamW, a warm-up, then a cosine to zero."""
+
+    epochs: Annotated[int, Field(ge=1)] = 4
+    batch: Annotated[int, Field(ge=1)] = 64
+    learning_rate: Annotated[Ratio, Field(gt=0)] = 5e-4
+    rho_learning_rate: Annotated[Ratio, Field(gt=0)] = 2e-2
+    weight_decay: Annotated[Ratio, Field(ge=0)] = 0.0
+    techniques: frozenset[Technique] = frozenset(Technique)
+    #: Weight of the cells' energy, as a share of what it is before training.
+    energy_weight: Annotated[Ratio, Field(ge=0)] = 0.1
+    #: rho of every layer before training.
+    rho: Annotated[Ratio, Field(ge=0.25, le=8)] = 1.0
+    #: Share of the steps over which noise rises to its full strength: full noise from the first
+    #: step costs accuracy for good.
+    ramp: Annotated[Ratio, Field(ge=0, le=1)] = 0.3
+    augmentation: Augmentation = Augmentation.NONE
+    reach: Annotated[int, Field(ge=1)] = 2
+    seed: int = 0
+
+    def strength(self, done: float) -> float:
+        """Share of the noise that is drawn when a share `done` of the steps is done."""
+        if Technique.DEVICE_STATES not in self.techniques:
+            return 0.0
+        return min(1.0, done / self.ramp) if self.ramp else 1.0
