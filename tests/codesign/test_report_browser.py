@@ -261,13 +261,16 @@ def test_a_phone_scrolls_in_one_direction_only(visit) -> None:
     assert page.locator("#layers-table").is_visible()
 
 
-def test_turning_the_phone_draws_the_charts_again(visit) -> None:
+def test_turning_the_phone_keeps_the_squares_of_the_map_square(visit) -> None:
     page = visit(viewport=PHONE)
-    drawing = page.locator("#tile-map svg")
-    before = drawing.bounding_box()["width"]
+    square = page.locator("#tile-map svg .role-mark.mark-rect path").last
+    before = square.bounding_box()
     page.set_viewport_size({"width": PHONE["height"], "height": PHONE["width"]})
     page.wait_for_timeout(600)
-    assert page.locator("#tile-map svg").bounding_box()["width"] > 1.5 * before
+    after = square.bounding_box()
+    assert after["width"] > 1.5 * before["width"]
+    for box in (before, after):
+        assert box["width"] == pytest.approx(box["height"], rel=0.15)
 
 
 def test_paper_is_light_and_holds_what_the_screen_hides(visit) -> None:
@@ -275,6 +278,9 @@ def test_paper_is_light_and_holds_what_the_screen_hides(visit) -> None:
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    for element in ("h1", ".detail", "#energy-by-layer svg text"):
+        ink = f"getComputedStyle(document.querySelector('{element}'))"
+        assert brightness(page.evaluate(f"{ink}.color")) < 120, element
     assert not page.locator("nav").is_visible()
     assert not page.locator("#theme").is_visible()
     assert page.locator("#energy-by-layer-table").is_visible()
