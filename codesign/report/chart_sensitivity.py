@@ -1,6 +1,7 @@
 """Tornadoes: how energy and area move when a figure goes to the ends of its uncertainty."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import altair as alt
 
@@ -33,9 +34,8 @@ def energy_tornado(result: Result) -> Chart | None:
         lambda row: (row.energy_low_J, row.energy_high_J),
         lambda joules: si(joules, "J"),
     )
-    if chart is None:
-        return None
-    return Chart(chart.name, chart.title, chart.summary, chart.spec, sensitivity_table(result))
+    # One table holds the numbers of both tornadoes.
+    return None if chart is None else replace(chart, table=sensitivity_table(result))
 
 
 def area_tornado(result: Result) -> Chart | None:
