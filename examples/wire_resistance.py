@@ -4,7 +4,7 @@
         [--samples 300] [--rows 64 128] [--ohm 0 0.5 2 5] [--figure FILE.svg]
 
 Prints a table and draws a figure.  Without a network, the embedded digits.  Hardware: `emt`
-without fluctuation, so that nothing but the lines disturbs; ohms are those of bit line and
+without fluctuation or noise, so that nothing but the lines disturbs; ohms are those of bit line and
 source line together, per cell.  Ranges of the converters are calibrated behind the lines.
 """
 
@@ -31,7 +31,7 @@ CALIBRATION_IMAGES = 64
 def on_lines(arch: Arch, rows: int, ohm: float) -> Arch:
     """The architecture with square arrays of `rows` rows on lines of this resistance."""
     wires = {"bit_line_ohm": ohm, "source": "swept"}
-    tile = arch.tile.replace(rows=rows, cols=rows, wires=wires)
+    tile = arch.tile.replace(rows=rows, cols=rows, wires=wires, noise=None)
     return arch.replace(tile=tile, device=arch.device.replace(fluctuation=None))
 
 

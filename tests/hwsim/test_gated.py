@@ -199,6 +199,17 @@ def test_frozen_deviations_see_the_same_lines():
     assert found.lost_mean > 0.3
 
 
+def test_a_window_that_is_nearly_closed_is_followed_too():
+    """A column of G_min alone weighs more level steps than 15 bits hold one by one."""
+    stream = np.random.default_rng(15)
+    weights, codes = stream.integers(-127, 128, (256, 6)), stream.integers(0, 256, (4, 256))
+    geometry = make_geometry(make_wires(0.5), rows=256, cell_bits=1)
+    matrix = make_matrix(geometry, weights, make_device(conductance_min_S=1.99e-5))
+    assert matrix.programmed(0).lines.fall > 0
+    error = matrix.line_error(codes.astype(np.int16))
+    assert error.error_rms < 0.1 * error.lost_max
+
+
 def test_more_resistance_takes_more():
     stream = np.random.default_rng(6)
     weights, codes = stream.integers(0, 128, (128, 4)), stream.integers(0, 256, (5, 128))
