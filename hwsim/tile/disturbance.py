@@ -26,7 +26,9 @@ from hwsim.tile.chain import Chain
 from hwsim.tile.encoding import Levels
 
 FRACTION_BITS = 5
-_PROGRAMMING, _STATES, _FAULTS, _DRIFT = 1, 2, 3, 4  # parts of the address of frozen draws
+#: Parts of the address of frozen draws ("PROG", "STAT", ...): far beyond the numbers of vectors,
+#: which stand at the same place in the address of a read.
+_PROGRAMMING, _STATES, _FAULTS, _DRIFT = 0x50524F47, 0x53544154, 0x46415553, 0x44524946
 
 
 class Noise(NamedTuple):
