@@ -128,7 +128,7 @@ def simulate(asked: Simulation, *, command: str = "", progress: Progress = silen
     for layer, pulses in measured.pulses.items():
         counts[layer] += pulses
     quantized = case.imported.quantized is not None
-    in_float = None if quantized else _right_in_float(case.imported, images, progress)
+    in_float = None if quantized else right_in_float(case.imported, images, progress)
     return assemble(
         network_name(asked.network),
         case.plan,
@@ -139,7 +139,7 @@ def simulate(asked: Simulation, *, command: str = "", progress: Progress = silen
         time=plan_time(case.plan, arch, network.network),
         run=_run(asked, in_float, in_integers, measured),
         assumptions=(case.origin, _activity(measured), *line_assumptions(measured.lines)),
-        provenance=_provenance(asked, command, images),
+        provenance=recorded(asked, command, images),
     )
 
 
@@ -180,9 +180,10 @@ def _integers(
     return network, Assumption(text=text, source="mapping.quantize")
 
 
-def _right_in_float(
+def right_in_float(
     imported: ImportedNetwork, images: Images, progress: Progress
 ) -> NDArray[np.bool_]:
+    """(images,) True where the float network is right."""
     watch = by_stage(progress, "float", len(images.test.labels))
     logits = run_float(imported.network, images.test.images, progress=watch)
     return classified(logits, images.test.labels)
@@ -218,7 +219,8 @@ def _activity(measured: Measured) -> Assumption:
     return Assumption(text=text, source="mapping.execute_tiles")
 
 
-def _provenance(asked: Simulation, command: str, images: Images) -> Provenance:
+def recorded(asked: Simulation, command: str, images: Images) -> Provenance:
+    """Command, versions and what was read."""
     files = {"network": asked.network, "design": asked.design, "scheme": asked.scheme}
     if Path(asked.arch).is_file():
         files["arch"] = Path(asked.arch)

@@ -69,6 +69,17 @@ class SequentialTest:
             return Verdict.OPEN
         return Verdict.REACHED if above < below else Verdict.MISSED
 
+    def hopeless(self, planned: int) -> bool:
+        """Whether `planned` observations at the rate so far would leave the answer open by far.
+
+        To stop for that is no error: it gives no certificate.
+        """
+        seen = np.asarray(self.observations)
+        if len(seen) < planned / 5:
+            return False
+        final = log_capital(seen, self.threshold)[-1] * planned / len(seen)
+        return bool(final < -math.log(self.error) / 2)
+
 
 def log_capital(observations: FloatArray, mean: float) -> FloatArray:
     """(n,) logarithm of the capital after each observation, against "the mean is at most `mean`".

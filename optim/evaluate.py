@@ -9,12 +9,13 @@ random numbers), so that differences between settings are not hidden by chance.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
+from hwsim.peripherals.spec import AdcRange
 from hwsim.tile.spec import Knobs
 from mapping.design import Design
 from mapping.execute import IdealBackend, LayerKernel, run
@@ -25,74 +26,129 @@ from optim.store import EvaluationStore
 
 #: Device samples of certification lie above those that a design is chosen by.
 FIRST_CERTIFIED_SAMPLE = 1 << 20
+FIRST_TESTED_SAMPLE = 1 << 30
 
 
 @final
 @dataclass(frozen=True)
 class Outcome:
-    """damage: nats per image; right: share of images."""
+    """What tuning images show.
+
+    damage: nats per image; right: (devices, images), True where the class was right.
+    """
 
     damage: float
-    right: float
+    right: NDArray[np.bool_]
+
+    @property
+    def share(self) -> float:
+        """Share of right images."""
+        return float(self.right.mean())
 
 
 @final
 @dataclass(frozen=True)
 class Evaluator:
-    """A problem, the store of its evaluations, and how many devices each averages over."""
+    """A problem, the store of its evaluations, and how many devices a whole design runs on."""
 
     problem: Problem
     store: EvaluationStore
     devices: int = 1
 
     def layer(self, name: str, knobs: Knobs) -> Outcome:
-        """One layer on tiles, all others undisturbed."""
-        return self._outcome(Design(default=knobs), [name])
+        """One layer on the tiles of one device, all others undisturbed."""
+        return self._outcome(Design(default=knobs), [name], 1)
 
-    def design(self, design: Design) -> Outcome:
-        """All layers on tiles."""
-        return self._outcome(design, [shape.name for shape in self.problem.shapes])
+    def design(self, design: Design, devices: int | None = None) -> Outcome:
+        """All layers on tiles; `devices`: fewer than the evaluator's own."""
+        layers = [shape.name for shape in self.problem.shapes]
+        return self._outcome(design, layers, devices or self.devices)
 
-    def right(self, design: Design, sample: int, images: NDArray[np.int64]) -> float:
-        """Share of right ones among some testing images on a device sample for certification.
+    def rights(self, design: Design, block: int, images: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(observations,) shares of right testing images, each on a device of its own.
+
+        Where nothing lasting tells devices apart, all images run on one: their reads are
+        independent all the same.
 
         Args:
-            images: (images,) numbers of testing images.
+            block: number of this block of observations.
+            images: (observations, images each) numbers of testing images.
         """
 
-        def evaluate() -> dict[str, float]:
-            shown = self.problem.testing.taken(images)
-            logits = self._logits(design, None, shown, FIRST_CERTIFIED_SAMPLE + sample)
-            return {"right": _share(logits, shown)}
+        def evaluate() -> dict[str, list[float]]:
+            first = FIRST_CERTIFIED_SAMPLE + block * len(images)
+            groups = images if self.problem.lasting else images.reshape(1, -1)
+            right = [
+                self._right_on(design, shown, first + sample) for sample, shown in enumerate(groups)
+            ]
+            return {"right": np.stack(right).reshape(images.shape).mean(axis=1).tolist()}
 
         question = {
             **self.problem.content,
-            "design": design.model_dump(mode="json"),
-            "certified_sample": sample,
+            "certified": self._named(design, [shape.name for shape in self.problem.shapes]),
+            "block": block,
             "images": images.tolist(),
         }
-        return float(self.store.answer(question, evaluate)["right"])
+        return np.array(self.store.answer(question, evaluate)["right"])
 
-    def _outcome(self, design: Design, layers: Sequence[str]) -> Outcome:
-        samples = [self._sample(design, layers, sample) for sample in range(self.devices)]
+    def testing(self, design: Design, count: int, devices: int) -> NDArray[np.bool_]:
+        """(devices, images) where the first `count` testing images are right."""
+        images = np.arange(min(count, len(self.problem.testing)))
+        return np.stack([self._tested(design, images, device) for device in range(devices)])
+
+    def _tested(self, design: Design, images: NDArray[np.int64], device: int) -> NDArray[np.bool_]:
+        def evaluate() -> dict[str, list[int]]:
+            right = self._right_on(design, images, FIRST_TESTED_SAMPLE + device)
+            return {"wrong": np.flatnonzero(~right).tolist()}
+
+        layers = [shape.name for shape in self.problem.shapes]
+        question = {
+            **self.problem.content,
+            "tested": self._named(design, layers),
+            "device": device,
+            "count": len(images),
+        }
+        right = np.ones(len(images), np.bool_)
+        right[self.store.answer(question, evaluate)["wrong"]] = False
+        return right
+
+    def _right_on(
+        self, design: Design, images: NDArray[np.int64], sample: int
+    ) -> NDArray[np.bool_]:
+        shown = self.problem.testing.taken(images)
+        logits = self._logits(design, None, shown, sample)
+        right: NDArray[np.bool_] = logits.argmax(axis=1) == shown.labels
+        return right
+
+    def _outcome(self, design: Design, layers: Sequence[str], devices: int) -> Outcome:
+        samples = [self._sample(design, layers, sample) for sample in range(devices)]
         return Outcome(
             float(np.mean([sample.damage for sample in samples])),
-            float(np.mean([sample.right for sample in samples])),
+            np.concatenate([sample.right for sample in samples]),
         )
 
     def _sample(self, design: Design, layers: Sequence[str], sample: int) -> Outcome:
-        def evaluate() -> dict[str, float]:
-            tuning = self.problem.tuning
+        tuning = self.problem.tuning
+
+        def evaluate() -> dict[str, Any]:
             logits = self._logits(design, layers, tuning, sample)
             damage = divergence(self.problem.tuning_logits, logits)
-            return {"damage": float(damage.mean()), "right": _share(logits, tuning)}
+            wrong = np.flatnonzero(logits.argmax(axis=1) != tuning.labels)
+            return {"damage": float(damage.mean()), "wrong": wrong.tolist()}
 
         question = {
             **self.problem.content,
-            "design": {name: design.knobs(name).model_dump(mode="json") for name in layers},
+            "design": self._named(design, layers),
             "sample": sample,
         }
-        return Outcome(**self.store.answer(question, evaluate))
+        answer = self.store.answer(question, evaluate)
+        right = np.ones((1, len(tuning)), np.bool_)
+        right[0, answer["wrong"]] = False
+        return Outcome(answer["damage"], right)
+
+    @staticmethod
+    def _named(design: Design, layers: Sequence[str]) -> dict[str, Any]:
+        return {name: design.knobs(name).model_dump(mode="json") for name in layers}
 
     def _logits(
         self, design: Design, layers: Collection[str] | None, shown: Examples, sample: int
@@ -113,6 +169,8 @@ class Evaluator:
 
     def _shifts(self, design: Design) -> dict[str, int]:
         """Converter ranges: a layer's own column sums and knobs, so found per setting once."""
+        if self.problem.arch.tile.adc.range is not AdcRange.CALIBRATED:
+            return {}
         return {
             shape.name: self._uniform_shifts(design.knobs(shape.name))[shape.name]
             for shape in self.problem.shapes
@@ -125,7 +183,7 @@ class Evaluator:
             problem = self.problem
             placed = plan(problem.shapes, problem.arch, Design(default=ranged))
             self._ranges[ranged] = calibrate(
-                problem.network, placed, problem.arch, problem.tuning.images
+                problem.network, placed, problem.arch, problem.calibration
             )
         return self._ranges[ranged]
 
@@ -161,7 +219,3 @@ def divergence(reference: NDArray[np.float32], logits: NDArray[np.float32]) -> N
     q = log_softmax(logits.astype(np.float64), axis=1)
     nats: NDArray[np.float64] = (np.exp(p) * (p - q)).sum(axis=1)
     return nats
-
-
-def _share(logits: NDArray[np.float32], shown: Examples) -> float:
-    return float((logits.argmax(axis=1) == shown.labels).mean())

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
+from hwsim.chip.spec import Arch
 from hwsim.cost import area, total_J
+from hwsim.events import EventCounts
 from hwsim.tile.spec import Knobs
 from mapping.counts import plan_counts
 from mapping.design import Design
@@ -34,6 +36,22 @@ class Price:
         """Energy of one inference."""
         return sum(self.by_layer_J.values())
 
+    @property
+    def digital_J(self) -> float:
+        """Energy of what no knob turns."""
+        layers = {layer.name for layer in self.plan.layers}
+        return sum(j for name, j in self.by_layer_J.items() if name not in layers)
+
+    @property
+    def arrays(self) -> Mapping[str, int]:
+        """Tiles that hold each layer once."""
+        return {layer.name: layer.tiles // layer.replicas for layer in self.plan.layers}
+
+    @property
+    def tiles(self) -> int:
+        """Tiles that hold the network once."""
+        return sum(self.arrays.values())
+
 
 @final
 @dataclass(frozen=True)
@@ -43,18 +61,30 @@ class Pricing:
     problem: Problem
 
     def price(self, design: Design) -> Price:
-        """The whole chip under `design`."""
-        arch, technology = self.problem.arch, self.problem.technology
+        """The whole chip under `design`, however large."""
+        arch, technology = self._unbounded, self.problem.technology
         placed = plan(self.problem.shapes, arch, design)
+        counts = self.counts(placed)
+        interval_s = plan_interval_s(placed, arch, self.problem.network.network)
+        joules = layer_energies(placed, arch, technology, counts, interval_s)
+        by_layer = {name: total_J(parts) for name, parts in joules.items()}
+        return Price(placed, by_layer, sum(area(arch, technology, placed.clusters).values()))
+
+    def counts(self, placed: Plan) -> Mapping[str, EventCounts]:
+        """Events of one inference, by layer and digital node."""
+        arch = self._unbounded
         counts = plan_counts(placed, arch)
         counts |= digital_counts(self.problem.network.network, arch.precision.input_bits)
         for layer in placed.layers:
             drive = self._drives(layer.knobs.dac_bits)[layer.name]
             counts[layer.name] += drive.pulses(layer, arch)
-        interval_s = plan_interval_s(placed, arch, self.problem.network.network)
-        joules = layer_energies(placed, arch, technology, counts, interval_s)
-        by_layer = {name: total_J(parts) for name, parts in joules.items()}
-        return Price(placed, by_layer, sum(area(arch, technology, placed.clusters).values()))
+        return counts
+
+    @cached_property
+    def _unbounded(self) -> Arch:
+        """Settings that do not fit the chip for all layers may do so for some."""
+        arch = self.problem.arch
+        return arch.replace(chip=arch.chip.replace(max_clusters=None))
 
     def _drives(self, dac_bits: int | None) -> Mapping[str, Drive]:
         """Pulses depend on how many bits a digit has, on no other knob."""

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any, final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from hwsim.chip.spec import Arch
 from hwsim.cost import Technology
+from hwsim.device.spec import States
 from hwsim.tile.spec import Engine
 from mapping.execute import IdealBackend, run
 from mapping.network import QuantizedNetwork
@@ -38,13 +40,15 @@ class Examples:
 class Problem:
     """A network in integers on an architecture.
 
-    tuning: images that settings are chosen by; calibration, for the converters' ranges, too;
+    calibration: (samples, *input shape) images that set the converters' ranges;
+    tuning: images that settings are chosen by;
     testing: images that a design is certified on, none of them used to choose it.
     """
 
     network: QuantizedNetwork
     arch: Arch
     technology: Technology
+    calibration: NDArray[np.float32]
     tuning: Examples
     testing: Examples
     engine: Engine = Engine.MOMENTS
@@ -60,10 +64,29 @@ class Problem:
         """(tuning images, classes) of the undisturbed integers."""
         return run(self.network, self.tuning.images, IdealBackend(self.network))
 
+    @property
+    def max_tiles(self) -> int | None:
+        """Tiles of the whole chip; None: as many as the network needs."""
+        chip = self.arch.chip
+        return None if chip.max_clusters is None else chip.max_clusters * chip.tiles_per_cluster
+
+    @property
+    def lasting(self) -> bool:
+        """Whether anything differs between two programmed chips that lasts from read to read.
+
+        Otherwise two images on one chip are as independent as on two.
+        """
+        device, adc = self.arch.device, self.arch.tile.adc
+        law = device.fluctuation
+        parts = (device.programming, device.drift, device.faults, adc.errors)
+        kept = law is not None and law.states is not States.INDEPENDENT
+        return kept or any(part is not None for part in parts)
+
     @cached_property
     def content(self) -> Mapping[str, Any]:
         """All that a result depends on besides the design, for the key of an evaluation."""
         return {
+            "hwsim": version("hwsim"),
             "network": _digest(
                 *(
                     array
@@ -75,6 +98,7 @@ class Problem:
                 self.network.tensors,
             ),
             "arch": _digest(self.arch.model_dump_json()),
+            "calibration": _digest(self.calibration),
             "tuning": _digest(self.tuning.images, self.tuning.labels),
             "testing": _digest(self.testing.images, self.testing.labels),
             "engine": self.engine.value,

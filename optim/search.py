@@ -1,209 +1,225 @@
-"""From measured layers to a design that is certified, and to the front of energy and accuracy.
+"""From candidates to one that is certified.
 
-1. Every layer's law (sensitivity) proposes its efficient settings; these are measured.
+1. Every layer's law proposes its efficient settings; these are measured (tables).
 2. For a budget of damage the cheapest choice over layers is allocated, proven optimal.
 3. The largest budget whose design keeps the asked accuracy on the tuning images is found by
    bisection; the design, all layers together, is simulated there, so additivity only steers.
+   What single layers can still give up is then tried, one step of one layer at a time.
 4. The design is certified on the testing images; one that fails tightens the budget.
 
-A uniform setting for all layers goes the same way, as the baseline.
+Designs of attempt n do not depend on any testing image, given that those before failed: the
+errors of the attempts add up to the target's.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 
-from hwsim.tile.spec import Knobs
 from mapping.design import Design
-from optim.allocate import Allocation, Option, Unreachable, allocate, efficient
+from optim.allocate import Allocation, Option, Unreachable, allocate
 from optim.certify import SequentialTest, Verdict
 from optim.evaluate import Evaluator, Outcome
-from optim.grid import Grid
 from optim.price import Price, Pricing
-from optim.sensitivity import sensitivity
+from optim.tables import Progress, Tables
 from optim.target import Target
 
-#: Efficient settings of a layer that are measured, spread evenly over the law's front.
-MEASURED = 12
 _BISECTIONS = 8
 _ROUNDS = 4
-_TIGHTER = 0.6  # of the budget after a failed certificate
-
-Tables = Mapping[str, Sequence[Option]]
-#: Called with what is under way, how much of it is done, and of how much.
-Progress = Callable[[str, int, int], None]
+_TIGHTER = 0.6  # of the damage after a failed certificate
+#: A design this far below the asked share on its first device is not run on others.
+_COARSE = 0.05
 
 
 @final
 @dataclass(frozen=True)
 class Candidate:
-    """A design for a budget, as the tuning images see it."""
+    """A design as the tuning images see it."""
 
     design: Design
-    budget: float
-    damage: float  # sum over layers, measured one by one
     outcome: Outcome  # all layers together
     price: Price
+    accepted: bool  # worth a certificate
+    added: float | None = None  # damage, summed over layers that were measured one by one
 
 
 @final
 @dataclass(frozen=True)
-class Certified:
-    """A candidate with what the testing images say; verdict REACHED: certified."""
+class Found:
+    """A candidate with what the testing images say; None: tuning images refused it."""
 
     candidate: Candidate
-    test: SequentialTest
+    test: SequentialTest | None
     rounds: int
 
     @property
-    def verdict(self) -> Verdict:
-        """Whether the target is reached."""
-        return self.test.verdict
+    def certified(self) -> bool:
+        """Whether the target is reached, at the stated error."""
+        return self.test is not None and self.test.verdict is Verdict.REACHED
+
+
+class Proposer(Protocol):
+    """A way to choose designs."""
+
+    def cheapest(self, ceiling: float) -> Candidate | None:
+        """The cheapest accepted design with at most that damage, if there is any."""
+
+    def safest(self) -> Candidate:
+        """The design with the least damage."""
 
 
 @final
 @dataclass(frozen=True)
-class Search:
-    """One problem, one target."""
+class Judge:
+    """Simulates whole designs: on tuning images to choose, on testing images to certify."""
 
     evaluator: Evaluator
     pricing: Pricing
     target: Target
-    grid: Grid
     progress: Progress
 
-    def tables(self) -> Tables:
-        """Measured options of every layer."""
-        prices = self._prices()
-        names = [shape.name for shape in self.evaluator.problem.shapes]
-        tables = {}
-        for done, name in enumerate(names):
-            self.progress("layers", done, len(names))
-            proposed = self._proposed(name, prices)
-            tables[name] = efficient([self._measured(name, option) for option in proposed])
-        self.progress("layers", len(names), len(names))
-        return tables
+    def candidate(self, design: Design, added: float | None = None) -> Candidate:
+        """A design as the tuning images see it."""
+        needed = self.target.tuning_share
+        outcome = self.evaluator.design(design, 1)
+        if outcome.share >= needed - _COARSE:
+            outcome = self.evaluator.design(design)
+        price = self.pricing.price(design)
+        return Candidate(design, outcome, price, outcome.share >= needed, added)
 
-    def uniform_table(self) -> Tables:
-        """Options that set all layers alike; damage as the laws propose."""
-        prices = self._prices()
-        names = [shape.name for shape in self.evaluator.problem.shapes]
-        laws = [self._law(name) for name in names]
-        options = [
-            Option(
-                knobs,
-                price.energy_J,
-                sum(law(knobs) for law in laws),
-                price.plan.tiles,
-            )
-            for knobs, price in prices.items()
-        ]
-        return {"all": efficient(options)}
-
-    def candidate(self, tables: Tables, budget: float) -> Candidate:
-        """The cheapest design within a budget, simulated as a whole."""
-        found = allocate(tables, budget)
-        design = _design(found)
-        outcome = self.evaluator.design(design)
-        return Candidate(design, budget, found.damage, outcome, self.pricing.price(design))
-
-    def largest(self, tables: Tables, ceiling: float) -> Candidate | None:
-        """The candidate of the largest budget up to `ceiling` that the tuning images accept."""
-        low = math.log(sum(min(o.damage for o in options) for options in tables.values()) * 1.001)
-        high = math.log(min(ceiling, sum(max(o.damage for o in t) for t in tables.values())))
-        best = self._accepted(tables, low)
-        if best is None:
-            return None
-        for done in range(_BISECTIONS):
-            self.progress("budgets", done, _BISECTIONS)
-            middle = (low + high) / 2
-            found = self._accepted(tables, middle)
-            if found is None:
-                high = middle
-            else:
-                best, low = found, middle
-        self.progress("budgets", _BISECTIONS, _BISECTIONS)
-        return best
-
-    def certified(self, tables: Tables) -> Certified | None:
-        """The cheapest certified design, or the last one tried; None: none keeps the accuracy."""
+    def find(self, proposer: Proposer) -> Found:
+        """The cheapest certified design, else the closest one."""
         ceiling, last = math.inf, None
         for attempt in range(_ROUNDS):
-            candidate = self.largest(tables, ceiling)
+            candidate = proposer.cheapest(ceiling)
             if candidate is None:
-                return last
-            last = Certified(candidate, self._test(candidate, attempt), attempt + 1)
-            if last.verdict is Verdict.REACHED:
-                return last
-            ceiling = candidate.damage * _TIGHTER
-        return last
-
-    def _accepted(self, tables: Tables, log_budget: float) -> Candidate | None:
-        try:
-            found = self.candidate(tables, math.exp(log_budget))
-        except Unreachable:
-            return None
-        return found if found.outcome.right >= self.target.tuning_share else None
-
-    def _test(self, candidate: Candidate, attempt: int) -> SequentialTest:
-        """Testing images, a few on each fresh device, until the answer is certain."""
-        # The errors of all attempts sum to the target's: error * (1/2 + 1/4 + ...).
-        test = self.target.test(self.target.error / 2 ** (attempt + 1))
-        batches = self.target.batches
-        for sample, images in enumerate(batches):
-            self.progress("certificate", sample, len(batches))
-            right = self.evaluator.right(candidate.design, sample, images)
-            test = test.after([self.target.observation(right, images)])
-            if test.verdict is not Verdict.OPEN:
                 break
-        self.progress("certificate", len(batches), len(batches))
+            last = Found(candidate, self._certificate(candidate, attempt), attempt + 1)
+            if last.certified:
+                return last
+            ceiling = candidate.outcome.damage * _TIGHTER
+        return last or Found(proposer.safest(), None, 0)
+
+    def _certificate(self, candidate: Candidate, attempt: int) -> SequentialTest:
+        """Testing images on fresh devices, until the answer is certain or will not come."""
+        # The errors of all attempts sum to the target's: error * (1/2 + 1/4 + ...).
+        target = self.target
+        test = target.test(target.error / 2 ** (attempt + 1))
+        for number, images in enumerate(target.blocks):
+            self.progress("certificate", number, len(target.blocks))
+            right = self.evaluator.rights(candidate.design, number, images)
+            test = test.after(target.observations(right, images).tolist())
+            if test.verdict is not Verdict.OPEN or test.hopeless(target.planned):
+                break
+        self.progress("certificate", len(target.blocks), len(target.blocks))
         return test
 
-    def _prices(self) -> Mapping[Knobs, Price]:
-        """The whole chip under every uniform setting: what each layer costs there."""
-        settings = self.grid.settings()
-        prices = {}
-        for done, knobs in enumerate(settings):
-            self.progress("prices", done, len(settings))
-            prices[knobs] = self.pricing.price(Design(default=knobs))
-        self.progress("prices", len(settings), len(settings))
-        return prices
 
-    def _proposed(self, layer: str, prices: Mapping[Knobs, Price]) -> Sequence[Option]:
-        law = self._law(layer)
-        options = efficient(
-            [
-                Option(
-                    knobs,
-                    price.by_layer_J[layer],
-                    law(knobs),
-                )
-                for knobs, price in prices.items()
+@final
+@dataclass(frozen=True)
+class PerLayer:
+    """Designs that set every layer by itself."""
+
+    judge: Judge
+    tables: Tables
+
+    @property
+    def budgets(self) -> tuple[float, float]:
+        """Least and largest sum of damages."""
+        low = sum(min(o.damage for o in options) for options in self.tables.values())
+        high = sum(max(o.damage for o in options) for options in self.tables.values())
+        return low * (1 + 1e-6), high
+
+    def within(self, budget: float) -> Candidate:
+        """The cheapest design within a budget, simulated as a whole.
+
+        Raises:
+            Unreachable: there is none.
+        """
+        return self._candidate(self._allocated(budget))
+
+    def safest(self) -> Candidate:
+        """The design with the least damage that fits the chip."""
+        low, high = self.budgets
+        for budget in np.geomspace(low, high, 20):
+            try:
+                return self.within(float(budget))
+            except Unreachable:  # more tiles than the chip has
+                continue
+        return self.within(high)
+
+    def cheapest(self, ceiling: float) -> Candidate | None:
+        """By bisection over budgets, then layer by layer."""
+        found = self._bisected(ceiling)
+        return None if found is None else self._candidate(self._refined(found, ceiling))
+
+    def front(self, points: int) -> Iterator[Candidate]:
+        """Designs from the safest to the cheapest, at budgets in equal ratios."""
+        low, high = self.budgets
+        for done, budget in enumerate(np.geomspace(low, high, points)):
+            self.judge.progress("front", done, points)
+            try:
+                yield self.within(float(budget))
+            except Unreachable:
+                continue
+        self.judge.progress("front", points, points)
+
+    def _allocated(self, budget: float) -> Allocation:
+        return allocate(self.tables, budget, self.judge.evaluator.problem.max_tiles)
+
+    def _candidate(self, chosen: Allocation) -> Candidate:
+        knobs = {name: option.knobs for name, option in chosen.options.items()}
+        return self.judge.candidate(Design(layers=knobs), chosen.damage)
+
+    def _accepts(self, chosen: Allocation, ceiling: float) -> bool:
+        found = self._candidate(chosen)
+        return found.accepted and found.outcome.damage <= ceiling
+
+    def _bisected(self, ceiling: float) -> Allocation | None:
+        low, high = map(math.log, self.budgets)
+        best = None
+        for done in range(_BISECTIONS):
+            self.judge.progress("budgets", done, _BISECTIONS)
+            middle = low if done == 0 else (low + high) / 2
+            try:
+                chosen = self._allocated(math.exp(middle))
+                accepted = self._accepts(chosen, ceiling)
+            except Unreachable:
+                low = middle  # more tiles than the chip has: a larger damage needs fewer
+                continue
+            if accepted:
+                best, low = chosen, middle
+            else:
+                high = middle
+            if done == 0 and not accepted:
+                break
+        self.judge.progress("budgets", _BISECTIONS, _BISECTIONS)
+        return best
+
+    def _refined(self, chosen: Allocation, ceiling: float) -> Allocation:
+        """Each layer's next cheaper option, the largest saving first, kept where accepted.
+
+        Sums of damages only steer: where layers' errors do not add up, something is left.
+        """
+        tried: set[tuple[str, Option]] = set()
+        while steps := [step for step in self._steps(chosen) if step[1:] not in tried]:
+            _, name, option = max(steps, key=lambda step: step[0])
+            tried.add((name, option))
+            changed = Allocation({**chosen.options, name: option})
+            if self._accepts(changed, ceiling):
+                chosen = changed
+        return chosen
+
+    def _steps(self, chosen: Allocation) -> Iterator[tuple[float, str, Option]]:
+        """Saving, layer and option of each layer's next cheaper one that takes no more tiles."""
+        for name, own in chosen.options.items():
+            cheaper = [
+                option
+                for option in self.tables[name]
+                if option.energy_J < own.energy_J and option.tiles <= own.tiles
             ]
-        )
-        if len(options) <= MEASURED:
-            return options
-        damages = np.log([option.damage for option in options])
-        wanted = np.linspace(damages[0], damages[-1], MEASURED)
-        near = {int(np.abs(damages - level).argmin()) for level in wanted}
-        return [options[i] for i in sorted(near)]
-
-    def _law(self, layer: str) -> Callable[[Knobs], float]:
-        laws = {
-            dac: sensitivity(self.evaluator, layer, self.grid, dac) for dac in self.grid.dac_bits
-        }
-        return lambda knobs: laws[knobs.dac_bits or self.grid.dac_bits[0]].damage(knobs)
-
-    def _measured(self, layer: str, option: Option) -> Option:
-        damage = self.evaluator.layer(layer, option.knobs).damage
-        return Option(option.knobs, option.energy_J, damage, option.tiles)
-
-
-def _design(found: Allocation) -> Design:
-    knobs = {name: option.knobs for name, option in found.options.items()}
-    if set(knobs) == {"all"}:
-        return Design(default=knobs["all"])
-    return Design(layers=knobs)
+            if cheaper:
+                option = max(cheaper, key=lambda o: o.energy_J)
+                yield own.energy_J - option.energy_J, name, option

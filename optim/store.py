@@ -49,6 +49,8 @@ class EvaluationStore:
             DataError: it cannot be written, or is no database.
         """
         self.file = file
+        self._asked: set[str] = set()
+        self._computed = 0
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._open()) as base, base:
@@ -60,7 +62,10 @@ class EvaluationStore:
             ) from None
 
     def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.file, timeout=_WAIT_S)
+        base = sqlite3.connect(self.file, timeout=_WAIT_S)
+        # What is written survives the process; not to wait for the disk, a power cut may undo it.
+        base.execute("pragma synchronous = normal")
+        return base
 
     def get(self, question: Question) -> Answer | None:
         """The answer, None where there is none yet."""
@@ -78,11 +83,23 @@ class EvaluationStore:
 
     def answer(self, question: Question, evaluate: Callable[[], Answer]) -> Answer:
         """The kept answer, else a fresh one, which is kept."""
+        self._asked.add(content_key(question))
         kept = self.get(question)
         if kept is None:
             kept = evaluate()
+            self._computed += 1
             self.put(question, kept)
         return kept
+
+    @property
+    def asked(self) -> int:
+        """Different questions of this object so far, kept or not."""
+        return len(self._asked)
+
+    @property
+    def computed(self) -> int:
+        """Those of them that had no answer yet."""
+        return self._computed
 
     def __len__(self) -> int:
         with closing(self._open()) as base:

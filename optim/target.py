@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from hwsim.errors import DataError
 from optim.certify import SequentialTest
 
-#: Observations that the testing images are made into at most, each on a device of its own.  More
-#: of them let the capital grow faster where few images change; every device must be programmed.
-OBSERVATIONS = 1250
-#: Images of one observation where they are drawn from the test set.
+#: Devices that a certificate programs at most, where they differ; images otherwise.
+DEVICES, IMAGES = 1250, 5000
+#: Images drawn from the test set for one device, where they differ.
 DRAWN = 4
+#: Observations that are simulated between two looks.
+BLOCK = 250
+#: Part of the allowed loss that tuning images may show: the rest is what lets a certificate
+#: of as few observations succeed.
+MARGIN = 0.5
 
 
 class Population(Enum):
@@ -32,9 +36,10 @@ class Target:
     """An accuracy, or a largest loss against a reference on the same images.
 
     reference: (testing images,) where the reference network is right;
-    accuracy: the share asked for; drop: instead, the largest loss against the reference;
     tuning_reference: share of tuning images where the reference is right;
-    error: largest probability of a wrong certificate.
+    accuracy: the share asked for; drop: instead, the largest loss against the reference;
+    error: largest probability of a wrong certificate;
+    lasting: whether devices differ, so that every observation needs one of its own.
     """
 
     reference: NDArray[np.bool_]
@@ -43,6 +48,7 @@ class Target:
     drop: float | None = None
     error: float = 0.05
     population: Population = Population.IMAGES
+    lasting: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -51,42 +57,60 @@ class Target:
 
     @property
     def allowed_drop(self) -> float:
-        """Loss against the reference that the target leaves."""
+        """Loss against the reference that the target leaves, as tuning images see it."""
         if self.drop is not None:
             return self.drop
         assert self.accuracy is not None
-        return float(self.reference.mean()) - self.accuracy
+        return self.tuning_reference - self.accuracy
 
     @property
     def tuning_share(self) -> float:
-        """Share of tuning images that must be right: as much below their reference."""
-        return self.tuning_reference - self.allowed_drop
+        """Share of tuning images that must be right for a design to be worth a certificate."""
+        allowed = self.allowed_drop
+        return self.tuning_reference - (MARGIN * allowed if allowed > 0 else allowed)
 
     @property
     def threshold(self) -> float:
         """What the mean observation is tested against."""
-        return self.accuracy if self.accuracy is not None else (1 - self.allowed_drop) / 2
+        if self.accuracy is not None:
+            return self.accuracy
+        assert self.drop is not None
+        return (1 - self.drop) / 2
 
     def test(self, error: float) -> SequentialTest:
         """A test without observations."""
         return SequentialTest(self.threshold, error)
 
-    def observation(self, right: float, images: NDArray[np.int64]) -> float:
-        """What one device on some images says, in [0, 1].
+    def observations(
+        self, right: NDArray[np.float64], images: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """What devices on some images say, in [0, 1].
 
         An accuracy is tested by the share that is right; a drop by the difference to the
         reference on the same images, which varies far less, as (difference + 1) / 2.
+
+        Args:
+            right: (observations,) shares of right images.
+            images: (observations, images each).
         """
         if self.accuracy is not None:
             return right
-        return (right - float(self.reference[images].mean()) + 1) / 2
+        difference: NDArray[np.float64] = right - self.reference[images].mean(axis=1)
+        return (difference + 1) / 2
 
     @cached_property
-    def batches(self) -> Sequence[NDArray[np.int64]]:
-        """Testing images in random order, in batches for one device each."""
+    def blocks(self) -> Sequence[NDArray[np.int64]]:
+        """Testing images in random order: (observations, images each) between two looks."""
         random, count = np.random.default_rng(self.seed), len(self.reference)
         if self.population is Population.TEST_SET:
-            return list(random.integers(0, count, (OBSERVATIONS, DRAWN)))
-        order = random.permutation(count)
-        size = -(-len(order) // OBSERVATIONS)
-        return [order[start : start + size] for start in range(0, len(order), size)]
+            each = DRAWN if self.lasting else 1
+            shown = random.integers(0, count, (DEVICES if self.lasting else IMAGES, each))
+        else:
+            each = -(-count // DEVICES) if self.lasting else 1
+            shown = random.permutation(count)[: count - count % each].reshape(-1, each)
+        return [shown[start : start + BLOCK] for start in range(0, len(shown), BLOCK)]
+
+    @property
+    def planned(self) -> int:
+        """Observations of a whole test."""
+        return sum(len(block) for block in self.blocks)

@@ -17,6 +17,7 @@ from codesign.cli.cosim import cosim
 from codesign.cli.demo import demo
 from codesign.cli.device import device
 from codesign.cli.map import map_verb
+from codesign.cli.optimize import optimize
 from codesign.cli.report import report
 from codesign.cli.rtl import rtl
 from codesign.cli.simulate import simulate
@@ -40,7 +41,7 @@ def hwsim() -> None:
     """
 
 
-for verb in (demo, map_verb, simulate, cosim, report, rtl, arch, device, validation):
+for verb in (demo, map_verb, simulate, optimize, cosim, report, rtl, arch, device, validation):
     hwsim.add_command(verb)
 
 

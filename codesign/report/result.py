@@ -225,6 +225,10 @@ class Result(Spec):
     chip: ChipResult | None = None
     design: Design | None = None  # knobs that differ from the tile's own
     front: tuple[FrontPoint, ...] = ()
+    certified: bool | None = None  # the target is reached, at the stated error; None: no search
+    verdict: str = ""  # the same in words
+    baseline_energy_J: Joule | None = None  # of the best certified setting equal for all layers
+    evaluations: Count | None = None  # simulations that the search asked for
     lines: tuple[LineResult, ...] = ()  # none: lines without resistance
     cosim: CosimResult | None = None
     benches: tuple[BenchResult, ...] = ()

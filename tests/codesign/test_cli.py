@@ -86,6 +86,7 @@ def test_all_verbs_are_there() -> None:
         "demo",
         "device",
         "map",
+        "optimize",
         "report",
         "rtl",
         "simulate",
