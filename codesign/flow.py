@@ -77,9 +77,16 @@ def network_name(file: Path) -> str:
     return folder if file.stem == "model" and folder else file.stem
 
 
-def _plan(layers: Sequence[LayerShape], arch: Arch, design: Path | None, tiles: int | None) -> Plan:
-    knobs = Design() if design is None else load_design(design)
-    return plan(layers, arch, knobs, tiles=tiles, where=str(design or "design"))
+def _plan(
+    layers: Sequence[LayerShape], arch: Arch, design: Path | Design | None, tiles: int | None
+) -> Plan:
+    knobs = load_design(design) if isinstance(design, Path) else design or Design()
+    where = str(design) if isinstance(design, Path) else "design"
+    return plan(layers, arch, knobs, tiles=tiles, where=where)
+
+
+def _hardware(asked: Simulation) -> Arch:
+    return asked.arch if isinstance(asked.arch, Arch) else load_arch(asked.arch)
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ def prepare(asked: Simulation, progress: Progress = silent) -> Case:
     Raises:
         HwsimError: a file is wrong, or network, data and hardware do not fit together.
     """
-    arch = load_arch(asked.arch)
+    arch = _hardware(asked)
     scheme = _scheme(asked.scheme, arch)
     imported = import_network(asked.network)
     images = _images(asked, arch, imported)
@@ -118,7 +125,7 @@ def simulate(asked: Simulation, *, command: str = "", progress: Progress = silen
     Raises:
         HwsimError: a file is wrong, or network, data and hardware do not fit together.
     """
-    technology = load_technology(load_arch(asked.arch).technology)
+    technology = load_technology(_hardware(asked).technology)
     case = prepare(asked, progress)
     arch, network, images = case.arch, case.network, case.images
     in_integers = right_in_integers(network, images, progress)
@@ -222,9 +229,10 @@ def _activity(measured: Measured) -> Assumption:
 def recorded(asked: Simulation, command: str, images: Images) -> Provenance:
     """Command, versions and what was read."""
     files = {"network": asked.network, "design": asked.design, "scheme": asked.scheme}
-    if Path(asked.arch).is_file():
+    if not isinstance(asked.arch, Arch) and Path(asked.arch).is_file():
         files["arch"] = Path(asked.arch)
-    record = provenance(command, {key: file for key, file in files.items() if file is not None})
+    named = {key: file for key, file in files.items() if isinstance(file, Path)}
+    record = provenance(command, named)
     test = images.test
     name = f"data: {len(test.labels)} images of {test.name}, pixels and labels"
     return record.replace(inputs={**record.inputs, name: test.sha256})

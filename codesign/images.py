@@ -1,5 +1,6 @@
 """The images of a simulation: those it is judged by, and those that set its ranges."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,20 @@ def load_images(data: str, network: Network, samples: int | None, calibrate: boo
         return Images(test, test.images[:0], "nothing")
     calibration, source = _calibration(description, test)
     return Images(test, _fitted(calibration, network).images, source)
+
+
+def images_digest(data: str, samples: int | None) -> str:
+    """SHA-256 of all that `load_images` reads for these arguments, wherever the files lie.
+
+    Raises:
+        DataError: a file is wrong.
+    """
+    description = read_description(data)
+    test = load_dataset(description, None, samples)
+    calibration, source = _calibration(description, test)
+    how = description.model_dump_json(exclude={"path"})
+    parts = (how, test.sha256, calibration.sha256, source)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _calibration(description: DataDescription, test: Dataset) -> tuple[Dataset, str]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from hwsim.chip.spec import Arch
 from hwsim.tile.spec import Engine
+from mapping.design import Design
 
 #: Called with the stage, what is done of it, and of how much.
 Progress = Callable[[str, int, int], None]
@@ -25,7 +27,8 @@ class Simulation:
 
     network: an ONNX file;
     data: as `--data` takes it;
-    arch: a preset's name or a YAML file;
+    arch: a preset's name, a YAML file, or what one says;
+    design: a YAML file or what one says (None: the tile's own knobs);
     scheme: YAML file, how a float network becomes integers (None: the architecture's bits);
     samples: images (None: all);
     faults: NumPy archive of stuck cells by layer (None: only what the device file draws);
@@ -34,8 +37,8 @@ class Simulation:
 
     network: Path
     data: str
-    arch: str | Path = "emt"
-    design: Path | None = None
+    arch: str | Path | Arch = "emt"
+    design: Path | Design | None = None
     scheme: Path | None = None
     samples: int | None = None
     device_samples: int = 3

@@ -1,6 +1,6 @@
 """Architectures and devices from YAML: presets, `extends`, a device by name or in place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,34 @@ def load_arch(name_or_path: str | Path) -> Arch:
         SpecError: no such preset or file, or a key is wrong; file and key are named.
     """
     path = find_preset(name_or_path, arch_presets(), "architecture")
+    return validate(Arch, _merged(extends_chain(path, arch_presets())), str(path))
+
+
+def extended_arch(
+    name_or_path: str | Path, changes: Sequence[Mapping[str, Any]], file: Path
+) -> Arch:
+    """The architecture of a chain of files: a parent, and the changes to it one after the other.
+
+    Args:
+        file: where the changes stand; names of files in them are relative to it.
+
+    Raises:
+        SpecError: no such preset or file, or a key is wrong, as `load_arch`.
+    """
+    path = find_preset(name_or_path, arch_presets(), "architecture")
+    chain = [*extends_chain(path, arch_presets()), *((file, dict(each)) for each in changes)]
+    return validate(Arch, _merged(chain), "arch")
+
+
+def _merged(chain: Iterable[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+    """Contents of files, each over those before it."""
     merged: dict[str, Any] = {}
-    for file, content in extends_chain(path, arch_presets()):
+    for file, content in chain:
         device = content.pop("device", None)
         merged = merge(merged, content)
         if device is not None:
             merged["device"] = _device_over(merged.get("device"), device, file)
-    return validate(Arch, merged, str(path))
+    return merged
 
 
 def load_device(name_or_path: str | Path) -> Device:

@@ -181,6 +181,22 @@ def constant(path: Path, tensor: Any, weights: bool) -> Tensor:
     return Tensor(tensor.name, shape, constant=True, value=value)
 
 
+def network_files(path: Path) -> tuple[Path, ...]:
+    """The file at `path` and those beside it that hold its large constants.
+
+    Raises:
+        NetworkError: the file is missing, damaged or not ONNX.
+    """
+    graph = _parse(path).graph
+    tensors = [*graph.initializer, *filter(None, map(_large_value, graph.node))]
+    outside = {
+        _external_file(path, tensor)
+        for tensor in tensors
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+    }
+    return (path, *sorted(outside))
+
+
 def _external_file(path: Path, tensor: Any) -> Path:
     for entry in tensor.external_data:
         if entry.key == "location":
