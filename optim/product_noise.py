@@ -4,16 +4,21 @@ A product y[j] = sum_i W[i, j] x[i] is folded from column sums, phase t and lane
 of the pair) with signed weights p_t and s_l.  Every cell at level g reads, for a digit of d unit
 pulses, d (g + m(g)) on average with the variance d^2 v(g), so that
 
-    Var y[j]  = sum_i X2[x_i] V[W_ij] + X1[x_i] (...) + rest,   X2[x] = sum_t p_t^2 d_t(x)^2,
-    E y[j]    = sum_i x_i (W_ij + M[W_ij]),                      V[w] = sum_l s_l^2 v(g_l(w)),
-                                                                 M[w] = sum_l s_l m(g_l(w)),
+    Var y[j]  = sum_i X2[x_i] V[W_ij] + X1[x_i] (...) + rest,   V[w] = sum_l s_l^2 v(g_l(w)),
+    E y[j]    = sum_i x_i (W_ij + M[W_ij]),                     M[w] = sum_l s_l m(g_l(w)),
+    X2[x]     = sum_tu p_t p_u d_t(x) d_u(x) c^|t - u|,
 
-which are tables over codes: the same moments as hwsim.tile's engine `moments`.  Errors that last
-(programming, frozen states) disturb the weight itself, with the variance `lasting[w]`.  Every
-conversion adds converter noise and, where its least significant bit is coarser than a level
-step, the variance lsb^2 / 12 of rounding (Bennett, 1948).
+which are tables over codes: the same moments as hwsim.tile's engine `moments`.  c is what is left
+of a cell's state from one phase to the next: 0 for independent states, exp(-rate * phase) for
+chains with dwell times, of which training thus sees the correlation within one product, not that
+between products.  Errors that last (programming, frozen states) disturb the weight itself, with
+the variance `lasting[w]`.  Every conversion adds converter noise and, where its least significant
+bit is coarser than a level step, the variance lsb^2 / 12 of rounding (Bennett, 1948).
+
+Left out: drift, stuck cells, resistive lines, offsets of converters, clipping.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Self, final
 
@@ -21,10 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.device.spec import Device, Scenario, States
+from hwsim.tile.converter import converts_differences
 from hwsim.tile.disturbance import Disturbance
 from hwsim.tile.encoding import encode, phase_weights, slice_weights
 from hwsim.tile.geometry import Geometry, ceil_div
 from hwsim.tile.noise import column_noise
+from hwsim.tile.schedule import phase_cycles
 
 FloatArray = NDArray[np.float64]
 
@@ -39,14 +46,15 @@ class ProductNoise:
     """
 
     pulses: FloatArray  # unit pulses of an input
-    squares: FloatArray  # sum over phases of p^2 d^2: what lasts for a whole pulse
+    squares: FloatArray  # sum of p^2 d^2, correlated phases together: states last for a pulse
     lengths: FloatArray  # sum over phases of p^2 d: noise of the current adds up over a pulse
     levels: FloatArray  # sum of a weight's cell levels
     mean: FloatArray  # what fluctuation adds to a weight on average
     variance: FloatArray  # of fresh fluctuation
     lasting: FloatArray  # variance of programming error and frozen states
     current: FloatArray  # variance of the current's own noise, per pulse of a row
-    floor: float  # variance of every product: converter noise and rounding
+    converter: float  # variance of every product: the converters' noise
+    rounding: float  # and what their least significant bit leaves
 
     @classmethod
     def of(
@@ -69,9 +77,14 @@ class ProductNoise:
         digits = _digits(precision.input_bits, geometry)
         phases = phase_weights(geometry).astype(float)
         noise = column_noise(device, tile, scenario, 1)
-        squared = (phases**2).sum() * (weights**2).sum() / tile.pair_cols
-        blocks = ceil_div(rows, geometry.inputs_per_array)
-        rounding = (4.0**shift) / 12 if shift else 0.0
+        squared = (phases**2).sum() * (weights**2).sum()
+        squared *= ceil_div(rows, geometry.inputs_per_array)
+        if converts_differences(geometry):
+            squared /= 2
+        kept = 0.0
+        if disturbance.refresh_rate_Hz:
+            phase_s = phase_cycles(geometry) / tile.clock_Hz
+            kept = math.exp(-phase_s * disturbance.refresh_rate_Hz)
 
         def summed(of_level: NDArray[Any], power: int) -> FloatArray:
             total: FloatArray = (weights**power * of_level[lanes]).sum(axis=0)
@@ -79,14 +92,15 @@ class ProductNoise:
 
         return cls(
             pulses=digits.sum(axis=0),
-            squares=(phases[:, None] ** 2 * digits**2).sum(axis=0),
+            squares=_squares(phases[:, None] * digits, kept),
             lengths=(phases[:, None] ** 2 * digits).sum(axis=0),
             levels=lanes.sum(axis=0).astype(float),
             mean=summed(amplitude * (2 * duty - 1) * traps, 1),
             variance=summed(still if frozen else switching, 2),
             lasting=summed(disturbance.sigma**2 + (switching if frozen else still), 2),
             current=summed(noise.per_pulse + noise.per_level * np.arange(amplitude.size), 2),
-            floor=blocks * squared * (noise.floor + rounding),
+            converter=float(squared * noise.floor),
+            rounding=float(squared * 4.0**shift / 12) if shift else 0.0,
         )
 
 
@@ -96,6 +110,14 @@ def _lanes(geometry: Geometry) -> NDArray[np.int64]:
     every = np.concatenate([np.arange(top), np.arange(1 - top, 0)])
     levels = encode(every[None], geometry)[:, :, 0].reshape(-1, every.size).astype(np.int64)
     return np.insert(levels, top, levels[:, top], axis=1)
+
+
+def _squares(weighted: FloatArray, kept: float) -> FloatArray:
+    """sum_tu w_t w_u kept^|t - u| of (phases, codes) digits with their weights."""
+    places = np.arange(len(weighted))
+    correlation = np.power(kept, np.abs(places[:, None] - places), dtype=float)
+    squares: FloatArray = np.einsum("tx,tu,ux->x", weighted, correlation, weighted)
+    return squares
 
 
 def _digits(bits: int, geometry: Geometry) -> FloatArray:

@@ -1,5 +1,6 @@
 """One conv or linear layer in codes, its cells disturbed as those of the modelled tile."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -15,6 +16,9 @@ from optim.train.straight import looked_up, rounded
 
 #: Shares of a cell's energy that training may choose: copies above one, less window below.
 RHO_LIMITS = (0.25, 8.0)
+#: Tables that depend on how much of the window is in use.
+_TABLES = ("mean", "variance", "lasting", "current")
+_TINY = 1e-12  # keeps the slope of a square root finite
 
 
 @final
@@ -25,6 +29,22 @@ class CellEnergy:
     lowest_J: float
     level_J: float
     columns: int  # cells of a weight
+
+
+@final
+@dataclass(frozen=True)
+class LayerHardware:
+    """What disturbs a layer and what its cells take, with one cell per weight digit.
+
+    whole: noise with the whole window in use; part: with the share `lowest`, the least that rho
+    may take.  Between them variances are interpolated as powers of rho, which is exact for
+    fluctuation that does not depend on the level.
+    """
+
+    whole: ProductNoise
+    part: ProductNoise
+    lowest: float
+    energy: CellEnergy
 
 
 @final
@@ -42,14 +62,12 @@ class CodedLayer(nn.Module):
         weight: NDArray[np.float32],
         source: QuantParams,
         output: QuantParams | None,
-        noise: ProductNoise,
-        energy: CellEnergy,
+        hardware: LayerHardware,
     ) -> None:
         """A layer that starts from `weight`, the real ones of the node's own layout."""
         super().__init__()
-        self.node, self.source, self.output, self.energy = node, source, output, energy
-        self.floor, self.top = noise.floor, (1 << (integers.weight_bits - 1)) - 1
-        self.weight_bits = integers.weight_bits
+        self.node, self.output, self.hardware = node, output, hardware
+        self.top = (1 << (integers.weight_bits - 1)) - 1
         along = [1] * weight.ndim
         along[0 if node.op == "conv" else -1] = -1
         self.scale: Tensor
@@ -61,9 +79,11 @@ class CodedLayer(nn.Module):
         if output is not None:
             exact = real_multiplier(source.scale, integers.weight_scale, output.scale)
             self._keep("multiplier", torch.from_numpy(exact.astype(np.float64)))
-        for name in ("pulses", "squares", "lengths", "levels", "mean", "variance", "lasting"):
-            self._keep(name, torch.from_numpy(getattr(noise, name).astype(np.float32)))
-        self._keep("current", torch.from_numpy(noise.current.astype(np.float32)))
+        for name in ("pulses", "squares", "lengths", "levels"):
+            self._keep(name, _float32(getattr(hardware.whole, name)))
+        for name in _TABLES:
+            self._keep(name, _float32(getattr(hardware.whole, name)))
+            self._keep(f"{name}_part", _float32(getattr(hardware.part, name)))
         self.weight = nn.Parameter(torch.from_numpy(weight.astype(np.float32)))
         # In float64: biases of 24 bits and more must survive as integers.
         bias = integers.bias * source.scale * integers.weight_scale
@@ -76,8 +96,8 @@ class CodedLayer(nn.Module):
     @property
     def rho(self) -> Tensor:
         """Energy of a cell's reads against one cell in the whole window."""
-        low, high = np.log(RHO_LIMITS)
-        return self.log_rho.clamp(float(low), float(high)).exp()
+        low, high = math.log(self.hardware.lowest), math.log(RHO_LIMITS[1])
+        return self.log_rho.clamp(low, high).exp()
 
     def integers(self) -> tuple[Tensor, Tensor]:
         """Weights of the node's layout and biases (out,), in units of the accumulator."""
@@ -110,23 +130,42 @@ class CodedLayer(nn.Module):
 
     def _noise(self, codes: Tensor, weight: Tensor) -> Tensor:
         """What one read of fresh device states adds; gradients go to rho alone."""
-        share = self._share()
         inputs = codes.long() % self.squares.numel()
         values = weight.long() % self.variance.numel()
-        variance = self._summed(self.squares[inputs], self.variance, values)
+        copies = self.rho.clamp(min=1.0)
+        variance = self._summed(self.squares[inputs], self._table("variance"), values)
         if self.current.any():
-            variance = variance + self._summed(self.lengths[inputs], self.current, values)
-        noise = torch.sqrt(variance.clamp(min=0) * share + self.floor * share * share)
+            lengths = self.lengths[inputs]
+            variance = variance + self._summed(lengths, self._table("current"), values)
+        # A conversion spans all copies: its own noise falls with them, its rounding does not.
+        variance = (variance.clamp(min=0) + self._converter()) / copies
+        variance = variance + self.hardware.whole.rounding
+        noise = torch.sqrt(variance + _TINY)
         noise = noise * torch.randn_like(variance.expand(self._out_shape(variance, weight)))
-        shift = self.mean[values]
+        if not (self.mean.any() or self.lasting.any()):
+            return noise
+        shift = self._table("mean")[values]
         if self.lasting.any():
-            spread = torch.sqrt(self.lasting[values] * share)
+            spread = torch.sqrt(self._table("lasting")[values] / copies + _TINY)
             shift = shift + spread * torch.randn_like(weight)
-        return noise + self.product(codes, shift) if bool(shift.any()) else noise
+        return noise + self.product(codes, shift)
 
-    def _share(self) -> Tensor:
-        """Noise power against one cell in the whole window: 1 / k, and 1 / c^2 below one."""
-        return torch.where(self.rho < 1, self.rho**-2, 1 / self.rho)
+    def _table(self, name: str) -> Tensor:
+        """A table at the share of the window in use."""
+        whole, part = getattr(self, name), getattr(self, f"{name}_part")
+        return whole * (part / torch.where(whole == 0, 1.0, whole)) ** self._narrowed()
+
+    def _converter(self) -> Tensor:
+        """Variance of the converters' noise; an unused window makes it larger against a level."""
+        whole, part = self.hardware.whole.converter, self.hardware.part.converter
+        return whole * torch.as_tensor(part / whole if whole else 1.0) ** self._narrowed()
+
+    def _narrowed(self) -> Tensor:
+        """0 with the whole window in use, 1 with the least share."""
+        lowest = self.hardware.lowest
+        if lowest >= 1:
+            return torch.zeros(())
+        return self.rho.clamp(max=1.0).log() / math.log(lowest)
 
     def _summed(self, inputs: Tensor, table: Tensor, values: Tensor) -> Tensor:
         """sum_i inputs_i table[w_ij]; of one column where all entries are equal."""
@@ -148,16 +187,17 @@ class CodedLayer(nn.Module):
 
     def _energy(self, codes: Tensor, weight: Tensor) -> Tensor:
         """Cells' energy per image: V^2 t (G_min * pulses * cells + step * pulses * levels)."""
+        energy = self.hardware.energy
         pulses, levels = looked_up(self.pulses, codes), looked_up(self.levels, weight)
         outputs = 0 if self.node.op == "conv" else -1
         if self.node.attributes.get("group", 1) == 1:
             levels = levels.sum(dim=outputs, keepdim=True)
-            rows = torch.full_like(levels, weight.shape[outputs] * self.energy.columns)
+            rows = torch.full_like(levels, weight.shape[outputs] * energy.columns)
         else:
-            rows = torch.full_like(levels, self.energy.columns)
+            rows = torch.full_like(levels, energy.columns)
         rho = self.rho
-        lowest = self.energy.lowest_J * rho.clamp(min=1.0)
-        cells = lowest * rows + self.energy.level_J * rho * levels
+        lowest = energy.lowest_J * rho.clamp(min=1.0)
+        cells = lowest * rows + energy.level_J * rho * levels
         return self.product(pulses, cells).sum() / len(codes)
 
     def product(self, inputs: Tensor, weight: Tensor) -> Tensor:
@@ -187,3 +227,7 @@ class CodedLayer(nn.Module):
     def _saturated(self, codes: Tensor) -> Tensor:
         assert self.output is not None
         return codes.clamp(self.output.low, self.output.high)
+
+
+def _float32(table: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(table.astype(np.float32))

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from hwsim.chip.spec import Arch
 from hwsim.cost import unit_pulse_s
 from hwsim.device.fluctuation import level_step
+from hwsim.device.spec import AmplitudeLaw
 from hwsim.errors import NetworkError
 from hwsim.tile.geometry import Geometry
+from hwsim.tile.knobs import device_with
 from mapping.coded_operators import digital_evaluation
 from mapping.codes import encode
 from mapping.network import (
@@ -21,10 +23,10 @@ from mapping.network import (
     QuantizedNetwork,
     QuantParams,
 )
-from mapping.plan import Plan
+from mapping.plan import LayerPlan, Plan
 from optim.product_noise import ProductNoise
 from optim.train._torch import Tensor, nn, torch
-from optim.train.layer import CellEnergy, CodedLayer
+from optim.train.layer import RHO_LIMITS, CellEnergy, CodedLayer, LayerHardware
 from optim.train.operators import OPERATORS
 from optim.train.straight import rounded
 
@@ -55,17 +57,13 @@ class CodedNetwork(nn.Module):
         self.layers = nn.ModuleDict()
         for layer in plan.layers:
             node = next(n for n in network.network.nodes if n.name == layer.name)
-            geometry = layer.geometry(arch.tile)
-            shift = (shifts or {}).get(layer.name, 0)
-            noise = ProductNoise.of(geometry, arch.device, arch.scenario, layer.rows, shift)
             self.layers[_key(layer.name)] = CodedLayer(
                 node,
                 network.layers[node.name],
                 network.network.constants[node.inputs[1]],
                 network.tensors[node.inputs[0]],
                 network.tensors.get(node.output),
-                noise,
-                _cell_energy(arch, geometry),
+                _hardware(layer, arch, (shifts or {}).get(layer.name, 0)),
             )
 
     def layer(self, name: str) -> CodedLayer:
@@ -77,7 +75,7 @@ class CodedNetwork(nn.Module):
     def rho(self) -> dict[str, float]:
         """Energy of every layer's cells against one cell in the whole window."""
         nodes = self.network.network.linear_nodes()
-        return {node.name: float(self.layer(node.name).rho) for node in nodes}
+        return {node.name: float(self.layer(node.name).rho.detach()) for node in nodes}
 
     def forward(self, images: Tensor, strength: float = 0.0) -> tuple[Tensor, Tensor]:
         """Logits (images, classes), and energy of the cells per image in J, by layer (layers,)."""
@@ -179,6 +177,20 @@ def _key(name: str) -> str:
 def _encoded(images: Tensor, source: QuantParams) -> Tensor:
     codes = encode(images.detach().numpy(), source)
     return torch.from_numpy(codes.astype(np.float32))
+
+
+def _hardware(layer: LayerPlan, arch: Arch, shift: int) -> LayerHardware:
+    """Noise and energy of a layer, its knobs applied; copies are what rho stands for."""
+    geometry, knobs = layer.geometry(arch.tile), layer.knobs
+    single = Geometry(geometry.tile, geometry.precision)
+
+    def noise(share: float) -> ProductNoise:
+        device = device_with(arch.device, knobs.replace(conductance_scale=share))
+        return ProductNoise.of(single, device, arch.scenario, layer.rows, shift)
+
+    table = arch.device.fluctuation and arch.device.fluctuation.law is AmplitudeLaw.TABLE
+    lowest = 1.0 if table else RHO_LIMITS[0]
+    return LayerHardware(noise(1.0), noise(lowest), lowest, _cell_energy(arch, single))
 
 
 def _cell_energy(arch: Arch, geometry: Geometry) -> CellEnergy:

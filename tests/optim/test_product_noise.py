@@ -21,6 +21,7 @@ ROWS, OUTPUTS, READS = 40, 6, 4000
 
 def tile(**changes):
     plain = BASE.tile.model_dump() | {"encoding": "differential", "subtraction": "analog"}
+    plain["noise"] = None
     plain["adc"] = BASE.tile.adc.model_dump() | {"bits": 16}
     return type(BASE.tile)(**(plain | changes))
 
@@ -38,7 +39,9 @@ def predicted(noise, weights, codes):
     w, x = weights % 256, codes % noise.squares.size
     lengths, squares = noise.lengths[x], noise.squares[x]
     mean = codes @ (weights + noise.mean[w])
-    variance = squares @ noise.variance[w] + lengths @ noise.current[w] + noise.floor
+    variance = (
+        squares @ noise.variance[w] + lengths @ noise.current[w] + noise.converter + noise.rounding
+    )
     return mean, variance + codes.astype(float) ** 2 @ noise.lasting[w]
 
 
@@ -138,7 +141,7 @@ def test_pulses_and_levels_are_those_that_events_count():
 def test_a_device_that_nothing_disturbs_has_no_noise():
     quiet = BASE.device.replace(fluctuation=None, programming=None)
     noise = ProductNoise.of(Geometry(tile(), Precision()), quiet, Scenario(), ROWS)
-    assert noise.floor == 0
+    assert noise.converter == noise.rounding == 0
     assert not any(table.any() for table in (noise.variance, noise.lasting, noise.mean))
 
 
@@ -149,3 +152,32 @@ def test_bit_serial_reads_have_the_closed_variance_ratio():
     whole = ProductNoise.of(pulse, BASE.device, Scenario(), 1)
     ratio = serial.squares.mean() / whole.squares.mean()
     assert ratio == pytest.approx((2**4 + 1) / (2**5 - 1))
+
+
+@pytest.mark.parametrize("dwell_s", [20e-9, 200e-9, 20e-6])
+def test_states_that_last_for_some_phases_add_up_as_chains_do(dwell_s):
+    """One cell of a chain stepped phase by phase: variance within 5 * sqrt(2 / n) = 1.6 %."""
+    chains = {"states": "markov", "high_dwell_s": dwell_s, "low_dwell_s": dwell_s}
+    law = Fluctuation(law=AmplitudeLaw.ABSOLUTE, amplitude=0.1, source="test", **chains)
+    geometry = Geometry(tile(), Precision(input_bits=4))
+    noise = ProductNoise.of(geometry, device(fluctuation=law), Scenario(), 1)
+    random, runs = np.random.default_rng(8), 200_000
+    # A 16-bit conversion takes 17 cycles of 1 ns, for 8 columns in turn.
+    stays = (1 + np.exp(-8 * 17e-9 * 2 / dwell_s)) / 2
+    state = random.choice([-1, 1], runs)
+    total = np.zeros(runs)
+    for phase, bit in enumerate([1, 1, 0, 1]):  # the code 11
+        total += state * bit * 2**phase
+        state = np.where(random.random(runs) < stays, state, -state)
+    assert total.var() == pytest.approx(noise.squares[11], rel=0.016)
+
+
+def test_two_conversions_of_a_pair_add_twice_the_noise_of_one():
+    read = ReadNoise(converter_A=3e-6, source="test")
+    analog, digital = (
+        ProductNoise.of(
+            Geometry(tile(noise=read, subtraction=way), Precision()), BASE.device, Scenario(), ROWS
+        )
+        for way in (Subtraction.ANALOG, Subtraction.DIGITAL)
+    )
+    assert digital.converter == pytest.approx(2 * analog.converter, rel=1e-12)
