@@ -24,13 +24,13 @@ AMPLITUDES = (0.005, 0.01, 0.02, 0.04, 0.08)
 
 
 def architecture(folder: Path, amplitude: float, states: str) -> Path:
-    """A YAML file: `emt` with this fluctuation."""
+    """A YAML file: `emt` with this fluctuation and no other noise."""
     arch = load_arch("emt")
     cycle_s = phase_cycles(Geometry(arch.tile, arch.precision)) / arch.tile.clock_Hz
     dwell = f", high_dwell_s: {8 * cycle_s}, low_dwell_s: {8 * cycle_s}"
     path = folder / f"emt-{states}-{amplitude}.yaml"
     path.write_text(
-        f"extends: emt\nname: emt-{states}-{amplitude}\n"
+        f"extends: emt\nname: emt-{states}-{amplitude}\ntile: {{noise: null}}\n"
         f"device: {{fluctuation: {{amplitude: {amplitude}, states: {states}"
         f"{dwell if states == 'markov' else ''}}}}}\n"
     )
