@@ -13,10 +13,22 @@ counts[k], whole numbers (K, T, width):
 
 import numpy as np
 
-from hwsim._jit import kernel, popcount
+from hwsim._jit import inlined_kernel, kernel
+from hwsim._jit import popcount as ones_of
+from hwsim._vectors import (
+    lane_count,
+    load,
+    load_as,
+    popcount,
+    round_down,
+    signed,
+    splat,
+    store,
+    to_float,
+)
 from hwsim.rng import GOLDEN, fold, mix
 from hwsim.tile._chain_kernels import advance, place_of, reach
-from hwsim.tile._converter_kernels import at_rest, distort, sense
+from hwsim.tile._converter_kernels import at_rest, sense
 from hwsim.tile._kernels import (
     GROUP,
     SAMPLE_ONE,
@@ -26,6 +38,7 @@ from hwsim.tile._kernels import (
     driven,
     sample_all,
 )
+from hwsim.tile._sum_kernels import sum_strip
 
 GAUSSIAN = 0x47415553  # continues the address of a strip's cell states to its column noise
 ONE = np.uint64(1)
@@ -65,7 +78,7 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
     fair = np.empty(rows * width * bank.planes.itemsize // 8, np.uint64)
     spare = np.empty_like(fair)
     states = fair.view(bank.planes.dtype).reshape(1, rows, width)
-    counts = np.zeros((samples.shape[0], cells.scales.shape[0], phases, width), bank.weights.dtype)
+    counts = np.zeros((cells.scales.shape[0], samples.shape[0], phases, width), bank.weights.dtype)
     values = np.zeros(samples.shape, np.float32)
     masks, duty, high = cells.masks, cells.duty, 1 + cells.everywhere.shape[0]
     read = words
@@ -76,24 +89,24 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
         read = np.zeros_like(words)
         for t in range(phases):
             used[t] = _first_bits(words, t, read)
+    _count_all(words, strip, bank, cells, subtract, counts)
+    if pairs == 1 or not subtract:  # else what every pulse adds cancels
+        _add_offset(words, cells.offset, cells.digits.shape[0], values)
     for pair in range(pairs):
         c = pair if samples.shape[0] > 1 else 0
-        weights, digits, offset = _signed(subtract and pair == 1, bank, cells)
-        _add_offset(words, offset, digits.shape[0], values[c])
-        _count_all(words, strip, pair, bank, cells, weights, digits, counts[c])
+        digits = -cells.digits if subtract and pair == 1 else cells.digits
         for copy in range(cells.copies):
-            counted = counts[c]
             number = (pair * cells.copies + copy) * duty.shape[0]
             for t in range(phases):
                 _draw_bits(key, number, phases, t, duty, used[t] * width, spare, fair, states)
                 if alike:
-                    _count(read, digits, t, used[t], states, 0, 1, counted)
+                    _count(read, digits, t, used[t], states, 0, 1, c, counts)
                 else:
-                    _count_masked(words, digits, t, states, 0, masks, strip, pair, high, counted)
+                    _count_masked(words, digits, t, states, 0, masks, strip, pair, high, c, counts)
             if (copy + 1) % cells.batch == 0:
-                _add_counts(cells.scales, counts[c], values[c])
+                _add_counts(cells.scales, counts, c, values)
     for c in range(samples.shape[0]):
-        _add_counts(cells.scales, counts[c], values[c])
+        _add_counts(cells.scales, counts, c, values)
     _finish(words, strip, bank, cells, key, values, samples)
 
 
@@ -107,7 +120,7 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
     strips, pairs, _, rows, width = bank.planes.shape
     samples = np.empty((acc.shape[2], words.shape[1], width), np.int32)
     size = width * bank.planes.itemsize // 8
-    chains = np.empty((pairs, cells.copies, cells.chain.top + 2, rows, size), np.uint64)
+    chains = np.empty((pairs, cells.copies, cells.chain.top + 2, rows + 1, size), np.uint64)
     for strip in range(strips):
         chain_key = fold(fold(key, GAUSSIAN), strip)
         for v in range(words.shape[0]):
@@ -116,7 +129,7 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
                 words[v], strip, bank, cells, adc.subtract, strip_key, chain_key, first + v,
                 v == 0, chains, samples,
             )  # fmt: skip
-            distort(samples, strip, adc.errors)
+            sense(samples, v, strip, adc)
             acc[v, strip] = 0
             for c in range(acc.shape[2]):
                 convert(samples[c], adc, phase_scales, acc[v, strip, c])
@@ -126,20 +139,21 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
 def markov_strip(
     words, strip, bank, cells, subtract, key, chain_key, vector, anew, chains, samples
 ):
-    """As `exact_strip`; chains (C, copies, top + 2, W, n) at the read before, or anew."""
+    """As `exact_strip`; chains (C, copies, top + 2, W + 1, n) at the read before, or anew."""
     phases = words.shape[0]
     _, pairs, _, rows, width = bank.planes.shape
-    counts = np.zeros((samples.shape[0], cells.scales.shape[0], phases, width), bank.weights.dtype)
+    counts = np.zeros((cells.scales.shape[0], samples.shape[0], phases, width), bank.weights.dtype)
     values = np.zeros(samples.shape, np.float32)
     masks, high, top = cells.masks, 1 + cells.everywhere.shape[0], cells.chain.top
+    _count_all(words, strip, bank, cells, subtract, counts)
+    if pairs == 1 or not subtract:  # else what every pulse adds cancels
+        _add_offset(words, cells.offset, cells.digits.shape[0], values)
     for pair in range(pairs):
         c = pair if samples.shape[0] > 1 else 0
-        weights, digits, offset = _signed(subtract and pair == 1, bank, cells)
-        _add_offset(words, offset, digits.shape[0], values[c])
-        _count_all(words, strip, pair, bank, cells, weights, digits, counts[c])
+        digits = -cells.digits if subtract and pair == 1 else cells.digits
         for copy in range(cells.copies):
-            chain, counted = chains[pair, copy], counts[c]
-            states = chain.reshape(-1).view(bank.planes.dtype).reshape(-1, rows, width)
+            chain = chains[pair, copy]
+            states = chain.reshape(-1).view(bank.planes.dtype).reshape(-1, rows + 1, width)
             trap = fold(chain_key, pair * cells.copies + copy)
             for t in range(phases):
                 read = vector * phases + t
@@ -148,11 +162,11 @@ def markov_strip(
                 else:
                     advance(trap, read, cells.chain, chain)
                 place = place_of(read, top)
-                _count_masked(words, digits, t, states, place, masks, strip, pair, high, counted)
+                _count_masked(words, digits, t, states, place, masks, strip, pair, high, c, counts)
             if (copy + 1) % cells.batch == 0:
-                _add_counts(cells.scales, counted, values[c])
+                _add_counts(cells.scales, counts, c, values)
     for c in range(samples.shape[0]):
-        _add_counts(cells.scales, counts[c], values[c])
+        _add_counts(cells.scales, counts, c, values)
     _finish(words, strip, bank, cells, key, values, samples)
 
 
@@ -161,7 +175,7 @@ def _first_bits(words, t, read):
     """read[t, 0] = as many ones as words[t, 0] has, from bit 0 on; returns the words they fill."""
     ones = 0
     for w in range(words.shape[2]):
-        ones += np.int64(popcount(words[t, 0, w]))
+        ones += np.int64(ones_of(words[t, 0, w]))
     bits = 8 * words.itemsize
     for w in range(words.shape[2]):
         here = min(max(ones - w * bits, 0), bits)
@@ -198,128 +212,107 @@ def _fair_words(key, first, count, out):
 
 
 @kernel
-def _signed(negative, bank, cells):
-    """Weights of planes and of digits, and the offset per pulse, of one column of the pair."""
-    if negative:
-        return -bank.weights, -cells.digits, -cells.offset
-    return bank.weights, cells.digits, cells.offset
-
-
-@kernel
 def _add_offset(words, offset, digit_bits, values):
-    """values[t, i] += offset per unit pulse that is driven in phase t."""
-    for t in range(values.shape[0]):
+    """values[c, t, i] += offset per unit pulse that is driven in phase t."""
+    for t in range(values.shape[1]):
         pulses = 0
         for m in range(digit_bits):
             for w in range(words.shape[2]):
-                pulses += np.int64(popcount(words[t, m, w])) << m
-        constant = offset * np.float32(pulses)
-        for i in range(values.shape[1]):
-            values[t, i] += constant
+                pulses += np.int64(ones_of(words[t, m, w])) << m
+        values[:, t] += offset * np.float32(pulses)
 
 
 @kernel
-def _count_all(words, strip, pair, bank, cells, weights, digits, counts):
+def _count_all(words, strip, bank, cells, subtract, counts):
     """Add sums that do not depend on the states: of levels, and of all cells in some masks."""
-    for m in range(digits.shape[0]):
-        column_sums(words, m, bank.planes[strip, pair], weights[m], bank.lanes[strip], counts[0])
+    every, ones = words[None], cells.digits.reshape(-1, 1)
+    lanes = np.full((bank.lanes.shape[0], 1), counts.shape[3])
+    for m in range(cells.digits.shape[0]):
+        sum_strip(every, 0, m, bank.planes, strip, bank.weights, m, bank.lanes, subtract, counts[0])
         for e in range(cells.everywhere.shape[0]):
             q = cells.everywhere[e]
-            mask = cells.masks[strip, pair, q : q + 1]
-            column_sums(words, m, mask, digits[m : m + 1], cells.lanes, counts[1 + e])
+            mask = cells.masks[:, :, q : q + 1]
+            sum_strip(every, 0, m, mask, strip, ones, m, lanes, subtract, counts[1 + e])
 
 
 @kernel
-def _count(words, digits, t, used, states, place, k, out):
-    """out[k, t, i] += number of driven cells in the high state in the first `used` words.
+def _count(words, digits, t, used, states, place, k, c, out):
+    """out[k, c, t, i] += number of driven cells in the high state in the first `used` words.
 
-    states (W, n).  Arrays are indexed in full: a view of one costs an atomic count, and as much
-    time as the loop over 256 lanes.
+    states (places, W, n), in place `place`; out (K, C, T, n).
     """
+    width, each = out.shape[3], lane_count(out)
+    rest = width % each
+    for i in range(0, width - rest, each):
+        _count_lanes(words, digits, t, used, states, place, k, c, out, i, None)
+    if rest > 0:
+        _count_lanes(words, digits, t, used, states, place, k, c, out, width - rest, rest)
+
+
+@inlined_kernel
+def _count_lanes(words, digits, t, used, states, place, k, c, out, i, rest):
+    """`_count` in the lanes of one vector."""
     for m in range(digits.shape[0]):
-        digit = digits[m]
-        w = 0
-        while used - w >= 8:
-            a, b, c, d = words[t, m, w], words[t, m, w + 1], words[t, m, w + 2], words[t, m, w + 3]
-            e, f = words[t, m, w + 4], words[t, m, w + 5]
-            g, h = words[t, m, w + 6], words[t, m, w + 7]
-            for i in range(out.shape[2]):
-                low = popcount(a & states[place, w, i]) + popcount(b & states[place, w + 1, i])
-                low += popcount(c & states[place, w + 2, i]) + popcount(d & states[place, w + 3, i])
-                high = popcount(e & states[place, w + 4, i]) + popcount(f & states[place, w + 5, i])
-                high += popcount(g & states[place, w + 6, i]) + popcount(
-                    h & states[place, w + 7, i]
-                )
-                out[k, t, i] += (low + high) * digit
-            w += 8
-        while used - w >= 2:
-            a, b = words[t, m, w], words[t, m, w + 1]
-            for i in range(out.shape[2]):
-                low = popcount(a & states[place, w, i]) + popcount(b & states[place, w + 1, i])
-                out[k, t, i] += low * digit
-            w += 2
-        if w < used:
-            word = words[t, m, w]
-            for i in range(out.shape[2]):
-                out[k, t, i] += popcount(word & states[place, w, i]) * digit
+        ones = splat(states.dtype.type(0))
+        for w in range(used):
+            ones = ones + popcount(splat(words[t, m, w]) & load(states, (place, w, i), rest))
+        total = load(out, (k, c, t, i), rest) + signed(ones) * splat(digits[m])
+        store(total, out, (k, c, t, i), rest)
 
 
 @kernel
-def _count_masked(words, digits, t, states, place, masks, strip, pair, high, out):
+def _count_masked(words, digits, t, states, place, masks, strip, pair, high, c, out):
     """The same for all words in out[high], and in out[high + 1 + q] among cells of mask q."""
-    even = masks.shape[2] // 2 * 2
-    _count(words, digits, t, words.shape[2], states, place, high, out)
-    for q in range(0, even, 2):
-        _count_two(words, digits, t, states, place, masks, strip, pair, q, high + 1 + q, out)
-    if even < masks.shape[2]:
-        for m in range(digits.shape[0]):
-            for w in range(words.shape[2]):
-                word = words[t, m, w]
-                for i in range(out.shape[2]):
-                    ones = popcount(word & masks[strip, pair, even, w, i] & states[place, w, i])
-                    out[high + 1 + even, t, i] += ones * digits[m]
+    if masks.shape[2] == 0:
+        _count(words, digits, t, words.shape[2], states, place, high, c, out)
+    width, each = out.shape[3], lane_count(out)
+    rest = width % each
+    source = (t, place, strip, pair, high, c)
+    for q in range(0, masks.shape[2], 2):
+        for i in range(0, width - rest, each):
+            _masked_lanes(words, digits, source, q, states, masks, out, i, None)
+        if rest > 0:
+            _masked_lanes(words, digits, source, q, states, masks, out, width - rest, rest)
 
 
-@kernel
-def _count_two(words, digits, t, states, place, masks, strip, pair, q, k, out):
-    """The same in out[k] and out[k + 1] among the cells of masks q and q + 1."""
-    size = words.shape[2]
+@inlined_kernel
+def _masked_lanes(words, digits, source, q, states, masks, out, i, rest):
+    """`_count_masked` in the lanes of one vector: two masks, with the first ones all cells."""
+    t, place, strip, pair, high, k = source
+    p = min(q + 1, masks.shape[2] - 1)
+    none = splat(states.dtype.type(0))
     for m in range(digits.shape[0]):
-        digit = digits[m]
-        w = 0
-        while size - w >= 4:
-            a, b, c, d = words[t, m, w], words[t, m, w + 1], words[t, m, w + 2], words[t, m, w + 3]
-            for i in range(out.shape[2]):
-                x, y = a & states[place, w, i], b & states[place, w + 1, i]
-                z, u = c & states[place, w + 2, i], d & states[place, w + 3, i]
-                low = popcount(x & masks[strip, pair, q, w, i])
-                low += popcount(y & masks[strip, pair, q, w + 1, i])
-                low += popcount(z & masks[strip, pair, q, w + 2, i])
-                low += popcount(u & masks[strip, pair, q, w + 3, i])
-                high = popcount(x & masks[strip, pair, q + 1, w, i])
-                high += popcount(y & masks[strip, pair, q + 1, w + 1, i])
-                high += popcount(z & masks[strip, pair, q + 1, w + 2, i])
-                high += popcount(u & masks[strip, pair, q + 1, w + 3, i])
-                out[k, t, i] += low * digit
-                out[k + 1, t, i] += high * digit
-            w += 4
-        while w < size:
-            word = words[t, m, w]
-            for i in range(out.shape[2]):
-                x = word & states[place, w, i]
-                out[k, t, i] += popcount(x & masks[strip, pair, q, w, i]) * digit
-                out[k + 1, t, i] += popcount(x & masks[strip, pair, q + 1, w, i]) * digit
-            w += 1
+        a, b, c = none, none, none
+        for w in range(words.shape[2]):
+            cells = splat(words[t, m, w]) & load(states, (place, w, i), rest)
+            if q == 0:
+                a = a + popcount(cells)
+            b = b + popcount(cells & load(masks, (strip, pair, q, w, i), rest))
+            c = c + popcount(cells & load(masks, (strip, pair, p, w, i), rest))
+        digit = splat(digits[m])
+        if q == 0:
+            total = load(out, (high, k, t, i), rest) + signed(a) * digit
+            store(total, out, (high, k, t, i), rest)
+        total = load(out, (high + 1 + q, k, t, i), rest) + signed(b) * digit
+        store(total, out, (high + 1 + q, k, t, i), rest)
+        if p > q:
+            total = load(out, (high + 1 + p, k, t, i), rest) + signed(c) * digit
+            store(total, out, (high + 1 + p, k, t, i), rest)
 
 
 @kernel
-def _add_counts(scales, counts, values):
-    """values[t, i] += sum over k of scales[k] * counts[k, t, i]; the counts start again."""
-    for k in range(counts.shape[0]):
-        for t in range(values.shape[0]):
-            for i in range(values.shape[1]):
-                values[t, i] += scales[k] * np.float32(counts[k, t, i])
-                counts[k, t, i] = 0
+def _add_counts(scales, counts, c, values):
+    """values[c, t, i] += sum over k of scales[k] * counts[k, c, t, i]; counts start again."""
+    width = values.shape[2]
+    for t in range(values.shape[1]):
+        for i in range(0, width, 16):
+            rest = width - i
+            value = load(values, (c, t, i), rest)
+            for k in range(scales.shape[0]):
+                more = to_float(load_as(counts, (k, c, t, i), rest, np.int32))
+                value = value + splat(scales[k]) * more
+            store(value, values, (c, t, i), rest)
+    counts[:, c] = 0
 
 
 @kernel
@@ -329,10 +322,13 @@ def _finish(words, strip, bank, cells, key, values, samples):
         variances = np.full(values.shape, cells.floor, np.float32)
         _add_current(words, strip, bank, cells, variances)
         sample_all(values, variances, fold(key, GAUSSIAN), samples)
-    else:
-        flat, out = values.ravel(), samples.ravel()
-        for i in range(flat.shape[0]):
-            out[i] = np.int32(np.floor(flat[i] * SAMPLE_ONE + np.float32(0.5)))
+        return
+    width, unit, half = values.shape[2], splat(SAMPLE_ONE), splat(np.float32(0.5))
+    for c in range(values.shape[0]):
+        for t in range(values.shape[1]):
+            for i in range(0, width, 16):
+                value = unit * load(values, (c, t, i), width - i)
+                store(round_down(value + half), samples, (c, t, i), width - i)
 
 
 @kernel

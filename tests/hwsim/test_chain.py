@@ -43,12 +43,12 @@ def test_marks_follow_poissons_law(decay, duty):
 
 def states_of(chain, key, reads):
     """(reads, cells) states of 0 and 1, in order."""
-    words = np.zeros((chain.top + 2, ROWS, WORDS), np.uint64)
+    words = np.zeros((chain.top + 2, ROWS + 1, WORDS), np.uint64)
     found = np.empty((len(reads), CELLS), np.uint8)
     for n, read in enumerate(reads):
         step = reach if n == 0 else advance
         step(np.uint64(key), read, chain, words)
-        found[n] = np.unpackbits(words[place_of(read, chain.top)].view(np.uint8))
+        found[n] = np.unpackbits(words[place_of(read, chain.top), :ROWS].view(np.uint8))
     return found
 
 
