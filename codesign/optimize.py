@@ -148,10 +148,11 @@ def _searched(
     points: int,
     accuracies: tuple[float | None, float],
 ) -> Optimized:
-    tables = maker.tables()
-    layers = PerLayer(judge, tables)
-    found = judge.find(layers)
     baseline = judge.find(Uniform(judge, maker))
+    start = baseline.candidate.design.default
+    tables = maker.tables(start)
+    layers = PerLayer(judge, tables, start)
+    found = judge.find(layers)
     front = tuple(layers.front(points)) if points else ()
     damage = found.candidate.added or 0.0
     digital = found.candidate.price.digital_J

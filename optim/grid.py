@@ -29,7 +29,7 @@ class Grid(Spec):
     def on(self, tile: TileSpec) -> "Grid":
         """The grid with the tile's values where it names none, each in rising order.
 
-        The converter may have up to four bits less than the tile's.
+        The converter may have up to four bits less than the tile's, a digit up to four bits.
         """
         bits = tile.adc.bits
         voltages = self.read_voltages_V or tile.read_voltages_V or (tile.read_voltage_V,)
@@ -38,7 +38,7 @@ class Grid(Spec):
             redundancies=tuple(sorted(self.redundancies)),
             adc_bits=tuple(sorted(self.adc_bits or range(max(1, bits - 4), bits + 1))),
             conductance_scales=tuple(sorted(self.conductance_scales)),
-            dac_bits=tuple(sorted(self.dac_bits or (tile.dac_bits,))),
+            dac_bits=tuple(sorted(self.dac_bits or {tile.dac_bits, 2, 4})),
         )
 
     def settings(self) -> tuple[Knobs, ...]:

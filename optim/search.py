@@ -2,9 +2,9 @@
 
 1. Every layer's law proposes its efficient settings; these are measured (tables).
 2. For a budget of damage the cheapest choice over layers is allocated, proven optimal.
-3. The largest budget whose design keeps the asked accuracy on the tuning images is found by
-   bisection; the design, all layers together, is simulated there, so additivity only steers.
-   What single layers can still give up is then tried, one step of one layer at a time.
+3. Budgets are tried from the largest down: the design, all layers together, is simulated on the
+   tuning images until one keeps the accuracy, so additivity only steers.  From there, and from
+   the best setting for all layers alike, what single layers can still give up is tried.
 4. The design is certified on the testing images; one that fails tightens the budget.
 
 Designs of attempt n do not depend on any testing image, given that those before failed: the
@@ -18,6 +18,7 @@ from typing import Protocol, final
 
 import numpy as np
 
+from hwsim.tile.spec import Knobs
 from mapping.design import Design
 from optim.allocate import Allocation, Option, Unreachable, allocate
 from optim.certify import SequentialTest, Verdict
@@ -26,7 +27,9 @@ from optim.price import Price, Pricing
 from optim.tables import Progress, Tables
 from optim.target import Target
 
-_BISECTIONS = 8
+_SCAN = 12  # budgets in equal ratios
+_BISECTIONS = 3  # between the last one refused and the first one accepted
+_REFINEMENTS = 32  # changes of single layers that are tried
 _ROUNDS = 4
 _TIGHTER = 0.6  # of the damage after a failed certificate
 #: A design this far below the asked share on its first device is not run on others.
@@ -120,10 +123,14 @@ class Judge:
 @final
 @dataclass(frozen=True)
 class PerLayer:
-    """Designs that set every layer by itself."""
+    """Designs that set every layer by itself.
+
+    start: knobs, the same for all layers and in every table, to refine as well.
+    """
 
     judge: Judge
     tables: Tables
+    start: Knobs | None = None
 
     @property
     def budgets(self) -> tuple[float, float]:
@@ -142,27 +149,25 @@ class PerLayer:
 
     def safest(self) -> Candidate:
         """The design with the least damage that fits the chip."""
-        low, high = self.budgets
-        for budget in np.geomspace(low, high, 20):
-            try:
-                return self.within(float(budget))
-            except Unreachable:  # more tiles than the chip has
-                continue
-        return self.within(high)
+        return next(self.front(2 * _SCAN))
 
     def cheapest(self, ceiling: float) -> Candidate | None:
-        """By bisection over budgets, then layer by layer."""
-        found = self._bisected(ceiling)
-        return None if found is None else self._candidate(self._refined(found, ceiling))
+        """The cheapest of what is refined from the allocated design and from the start."""
+        starts = (self._scanned(ceiling), self._alike())
+        refined = [
+            self._candidate(self._refined(chosen, ceiling))
+            for chosen in starts
+            if chosen is not None and self._accepts(chosen, ceiling)
+        ]
+        return min(refined, key=lambda found: found.price.energy_J, default=None)
 
     def front(self, points: int) -> Iterator[Candidate]:
         """Designs from the safest to the cheapest, at budgets in equal ratios."""
-        low, high = self.budgets
-        for done, budget in enumerate(np.geomspace(low, high, points)):
+        for done, budget in enumerate(np.geomspace(*self.budgets, points)):
             self.judge.progress("front", done, points)
             try:
                 yield self.within(float(budget))
-            except Unreachable:
+            except Unreachable:  # more tiles than the chip has
                 continue
         self.judge.progress("front", points, points)
 
@@ -177,49 +182,74 @@ class PerLayer:
         found = self._candidate(chosen)
         return found.accepted and found.outcome.damage <= ceiling
 
-    def _bisected(self, ceiling: float) -> Allocation | None:
-        low, high = map(math.log, self.budgets)
-        best = None
-        for done in range(_BISECTIONS):
-            self.judge.progress("budgets", done, _BISECTIONS)
-            middle = low if done == 0 else (low + high) / 2
-            try:
-                chosen = self._allocated(math.exp(middle))
-                accepted = self._accepts(chosen, ceiling)
-            except Unreachable:
-                low = middle  # more tiles than the chip has: a larger damage needs fewer
-                continue
-            if accepted:
-                best, low = chosen, middle
-            else:
+    def _alike(self) -> Allocation | None:
+        """All layers at the start."""
+        if self.start is None:
+            return None
+        return Allocation(
+            {
+                name: next(option for option in options if option.knobs == self.start)
+                for name, options in self.tables.items()
+            }
+        )
+
+    def _scanned(self, ceiling: float) -> Allocation | None:
+        """The cheapest accepted choice, by budget."""
+        refused = None
+        for done, budget in enumerate(np.geomspace(*self.budgets[::-1], _SCAN)):
+            self.judge.progress("budgets", done, _SCAN)
+            chosen = self._tried(float(budget), ceiling)
+            if chosen is not None:
+                self.judge.progress("budgets", _SCAN, _SCAN)
+                return self._bisected(chosen, budget, refused, ceiling)
+            refused = budget
+        return None
+
+    def _bisected(
+        self, chosen: Allocation, low: float, high: float | None, ceiling: float
+    ) -> Allocation:
+        for _ in range(0 if high is None else _BISECTIONS):
+            middle = math.sqrt(low * high) if high is not None else low
+            found = self._tried(middle, ceiling)
+            if found is None:
                 high = middle
-            if done == 0 and not accepted:
-                break
-        self.judge.progress("budgets", _BISECTIONS, _BISECTIONS)
-        return best
+            else:
+                chosen, low = found, middle
+        return chosen
+
+    def _tried(self, budget: float, ceiling: float) -> Allocation | None:
+        """What a budget allocates, if it is accepted."""
+        try:
+            chosen = self._allocated(budget)
+        except Unreachable:
+            return None
+        return chosen if self._accepts(chosen, ceiling) else None
 
     def _refined(self, chosen: Allocation, ceiling: float) -> Allocation:
-        """Each layer's next cheaper option, the largest saving first, kept where accepted.
+        """Cheaper options of single layers, most saving for the damage first, where accepted.
 
         Sums of damages only steer: where layers' errors do not add up, something is left.
         """
-        tried: set[tuple[str, Option]] = set()
-        while steps := [step for step in self._steps(chosen) if step[1:] not in tried]:
+        refused: set[tuple[str, Knobs]] = set()
+        for done in range(_REFINEMENTS):
+            self.judge.progress("refinements", done, _REFINEMENTS)
+            steps = [s for s in self._steps(chosen) if (s[1], s[2].knobs) not in refused]
+            if not steps:
+                break
             _, name, option = max(steps, key=lambda step: step[0])
-            tried.add((name, option))
             changed = Allocation({**chosen.options, name: option})
             if self._accepts(changed, ceiling):
                 chosen = changed
+            else:
+                refused.add((name, option.knobs))
+        self.judge.progress("refinements", _REFINEMENTS, _REFINEMENTS)
         return chosen
 
     def _steps(self, chosen: Allocation) -> Iterator[tuple[float, str, Option]]:
-        """Saving, layer and option of each layer's next cheaper one that takes no more tiles."""
+        """Saving over added damage, layer and option, for all cheaper ones of no more tiles."""
         for name, own in chosen.options.items():
-            cheaper = [
-                option
-                for option in self.tables[name]
-                if option.energy_J < own.energy_J and option.tiles <= own.tiles
-            ]
-            if cheaper:
-                option = max(cheaper, key=lambda o: o.energy_J)
-                yield own.energy_J - option.energy_J, name, option
+            for option in self.tables[name]:
+                saving = own.energy_J - option.energy_J
+                if saving > 0 and option.tiles <= own.tiles:
+                    added = max(option.damage - own.damage, 1e-3 * own.damage)
+                    yield saving / added, name, option

@@ -33,13 +33,16 @@ class TableMaker:
     grid: Grid
     progress: Progress
 
-    def tables(self) -> Tables:
-        """Measured options of every layer."""
+    def tables(self, also: Knobs | None = None) -> Tables:
+        """Measured options of every layer; `also` is one of them even where others beat it."""
         names = [shape.name for shape in self.evaluator.problem.shapes]
         tables = {}
         for done, name in enumerate(names):
             self.progress("layers", done, len(names))
-            tables[name] = efficient([self._measured(name, o) for o in self._proposed(name)])
+            found = efficient([self._measured(name, o) for o in self._proposed(name)])
+            if also is not None and also not in [option.knobs for option in found]:
+                found += (self._measured(name, self._priced(name, also)),)
+            tables[name] = found
         self.progress("layers", len(names), len(names))
         return tables
 
@@ -56,12 +59,7 @@ class TableMaker:
 
     def _proposed(self, layer: str) -> Sequence[Option]:
         law = self._law(layer)
-        options = efficient(
-            [
-                Option(knobs, price.by_layer_J[layer], law(knobs), price.arrays[layer])
-                for knobs, price in self.prices.items()
-            ]
-        )
+        options = efficient([self._priced(layer, knobs, law(knobs)) for knobs in self.prices])
         if len(options) <= MEASURED:
             return options
         damages = np.log([option.damage for option in options])
@@ -74,6 +72,10 @@ class TableMaker:
             dac: sensitivity(self.evaluator, layer, self.grid, dac) for dac in self.grid.dac_bits
         }
         return lambda knobs: laws[knobs.dac_bits or self.grid.dac_bits[0]].damage(knobs)
+
+    def _priced(self, layer: str, knobs: Knobs, damage: float = 0.0) -> Option:
+        price = self.prices[knobs]
+        return Option(knobs, price.by_layer_J[layer], damage, price.arrays[layer])
 
     def _measured(self, layer: str, option: Option) -> Option:
         damage = self.evaluator.layer(layer, option.knobs).damage

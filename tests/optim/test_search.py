@@ -1,0 +1,150 @@
+"""The search: against every design, within its chip, the same whatever the threads."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hwsim.chip.spec import ChipSpec
+from hwsim.tile.spec import Knobs
+from mapping.design import Design
+from optim.allocate import Allocation, allocate, lower_bound_J
+from optim.evaluate import Evaluator
+from optim.search import PerLayer
+from optim.uniform import Uniform
+
+DROP = 0.06
+
+
+@pytest.fixture(scope="module")
+def tables(maker):
+    return maker.tables()
+
+
+def designs(tables):
+    """Every choice of one option per layer."""
+    for options in itertools.product(*tables.values()):
+        yield Allocation(dict(zip(tables, options, strict=True)))
+
+
+def test_the_chosen_design_costs_at_most_one_percent_more_than_the_best_of_all(judge_of, tables):
+    """All choices from the same tables, simulated whole; the cheapest accepted one counts."""
+    judge = judge_of(DROP)
+    found = PerLayer(judge, tables).cheapest(np.inf)
+    by_energy = sorted(designs(tables), key=lambda choice: choice.energy_J)
+    assert len(by_energy) > 100
+    for choice in by_energy:
+        layers = {name: option.knobs for name, option in choice.options.items()}
+        best = judge.candidate(Design(layers=layers))
+        if best.accepted:
+            break
+    assert found.accepted
+    assert found.price.energy_J <= 1.01 * best.price.energy_J
+
+
+def test_the_allocated_design_is_the_optimum_of_the_measured_tables(tables):
+    everything = list(designs(tables))
+    for budget in np.geomspace(*PerLayer(None, tables).budgets, 7):
+        cheapest = min(c.energy_J for c in everything if c.damage <= budget)
+        assert allocate(tables, budget).energy_J == pytest.approx(cheapest, rel=1e-9)
+        assert lower_bound_J(tables, budget) <= cheapest * (1 + 1e-9)
+
+
+def test_per_layer_designs_cost_no_more_than_one_setting_for_all(judge_of, maker, tables):
+    judge = judge_of(DROP)
+    uniform = judge.find(Uniform(judge, maker))
+    start = uniform.candidate.design.default
+    layers = judge.find(PerLayer(judge, maker.tables(start), start))
+    assert layers.certified
+    assert uniform.certified
+    assert layers.candidate.price.energy_J <= uniform.candidate.price.energy_J
+
+
+def test_the_uniform_baseline_is_the_cheapest_accepted_setting(judge_of, maker):
+    judge = judge_of(DROP)
+    found = Uniform(judge, maker).cheapest(np.inf)
+    candidates = [judge.candidate(Design(default=knobs)) for knobs in maker.prices]
+    assert found.price.energy_J == min(c.price.energy_J for c in candidates if c.accepted)
+
+
+def test_an_accuracy_beyond_the_network_is_not_reachable(judge_of, tables):
+    judge = judge_of(None, accuracy=0.999)
+    found = judge.find(PerLayer(judge, tables))
+    assert found.test is None
+    assert not found.certified
+    least = min(d.damage for d in designs(tables))
+    assert found.candidate.added == pytest.approx(least)
+
+
+def test_a_small_chip_gets_designs_of_few_tiles(judge_of, tables):
+    """A cluster of as many tiles as the network needs once: no layer may be stored twice."""
+    judge = judge_of(DROP)
+    problem = judge.evaluator.problem
+    once = judge.pricing.price(Design()).tiles
+    copies = {name: {o.tiles for o in options} for name, options in tables.items()}
+    chip = problem.arch.chip.replace(tiles_per_group=once, groups_per_cluster=1, max_clusters=1)
+    assert isinstance(chip, ChipSpec)
+    found = allocate(tables, PerLayer(judge, tables).budgets[1], once)
+    assert sum(option.tiles for option in found.options.values()) <= once
+    assert all(min(tiles) >= 1 for tiles in copies.values())
+
+
+def test_a_refined_design_is_never_dearer_and_still_accepted(judge_of, tables):
+    judge = judge_of(DROP)
+    layers = PerLayer(judge, tables)
+    before = layers._scanned(np.inf)
+    after = layers._refined(before, np.inf)
+    assert after.energy_J <= before.energy_J
+    assert layers._candidate(after).accepted
+
+
+def test_more_copies_do_less_damage_and_cost_more(judge_of):
+    judge = judge_of(DROP)
+    few, many = (Design(default=Knobs(redundancy=k)) for k in (1, 8))
+    assert judge.evaluator.design(many).damage < judge.evaluator.design(few).damage
+    assert judge.pricing.price(many).energy_J > judge.pricing.price(few).energy_J
+
+
+def test_certifying_devices_are_not_those_of_tuning(judge_of, small_problem):
+    """The same image on the same tiles: other draws for every block, none of them tuning's."""
+    evaluator: Evaluator = judge_of(DROP).evaluator
+    noisy = Design(default=Knobs(read_voltage_V=0.1, adc_bits=5))
+    images = np.zeros((40, 1), np.int64)
+    first, second = (evaluator.rights(noisy, block, images) for block in (0, 1))
+    assert 0 < first.mean() < 1
+    assert (first != second).any()
+    np.testing.assert_array_equal(first, evaluator.rights(noisy, 0, images))
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from codesign.optimize import Optimization, optimize
+from optim.grid import Grid
+from optim.target import Population
+
+grid = Grid(read_voltages_V=(0.1, 0.2), redundancies=(1, 2), adc_bits=(6, 8),
+            conductance_scales=(1.0,), dac_bits=(1,))
+asked = Optimization(Path(sys.argv[1]), "digits", arch="emt-strong", drop=0.05, tuning=60,
+                     population=Population.TEST_SET, grid=grid, front=2, seed=int(sys.argv[2]))
+done = optimize(asked)
+print(done.found.candidate.design.model_dump_json(), done.found.test.observations[:500],
+      [p.price.energy_J for p in done.front], done.evaluations)
+"""
+
+
+@pytest.mark.slow
+def test_the_result_depends_on_the_seed_and_not_on_the_number_of_threads(three_layers):
+    def found(threads, seed):
+        command = [sys.executable, "-c", PROGRAM, str(three_layers), seed]
+        environment = {**os.environ, "HWSIM_THREADS": threads}
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    alone = found("1", "0")
+    assert found("2", "0") == alone
+    assert found("1", "1") != alone
