@@ -33,8 +33,9 @@ LAYERS: dict[str, set[str]] = {
 }
 #: Packages that are slow to import or optional -> the modules (by prefix) that may name them.
 CONFINED: dict[str, tuple[str, ...]] = {
-    "altair": ("codesign.report", "codesign.device_figure"),
+    "altair": ("codesign.report", "codesign.device_figure", "codesign.sweep.charts"),
     "click": ("codesign.cli",),
+    "distributed": ("codesign.sweep.cluster",),
     "jinja2": ("codesign.report",),
     "onnx": ("mapping.onnx", "codesign.demo.train_digits"),
     "cocotb": (),  # benches only

@@ -21,6 +21,7 @@ from codesign.cli.optimize import optimize
 from codesign.cli.report import report
 from codesign.cli.rtl import rtl
 from codesign.cli.simulate import simulate
+from codesign.cli.sweep import sweep
 from codesign.cli.validation import validation
 from hwsim.errors import HwsimError
 
@@ -41,7 +42,10 @@ def hwsim() -> None:
     """
 
 
-for verb in (demo, map_verb, simulate, optimize, cosim, report, rtl, arch, device, validation):
+for verb in (
+    *(demo, map_verb, simulate, optimize, sweep, cosim, report),
+    *(rtl, arch, device, validation),
+):
     hwsim.add_command(verb)
 
 

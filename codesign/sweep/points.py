@@ -1,0 +1,191 @@
+"""From the values of a point to a simulation, and to the question that its result answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, final
+
+from codesign.flow import network_name
+from codesign.images import images_digest
+from codesign.report.provenance import sha256
+from codesign.simulation import Simulation
+from codesign.sweep.sample import Values
+from codesign.sweep.spec import NESTED, PointSettings, SweepSpec, nested_keys
+from hwsim.chip.load import arch_presets, extended_arch
+from hwsim.chip.spec import Arch
+from hwsim.cost import load_technology
+from hwsim.errors import HwsimError, SpecError
+from hwsim.spec import merge, read_yaml, validate
+from mapping.design import Design
+from mapping.onnx_import import network_files
+from optim.store import Question, content_key
+
+Layers = list[dict[str, Any]]  # contents of files, each over those before it
+
+
+@final
+@dataclass(frozen=True)
+class Task:
+    """One simulation; `question` holds all that its result depends on, by content."""
+
+    question: Question
+    simulation: Simulation
+
+    @property
+    def key(self) -> str:
+        """The question's, in the store."""
+        return content_key(self.question)
+
+
+@final
+@dataclass(frozen=True)
+class Point:
+    """A point: its task, or why there is none."""
+
+    values: Values
+    task: Task | None = None
+    reason: str = ""
+
+
+@final
+@dataclass
+class Resolver:
+    """Makes tasks of points; every file is hashed once."""
+
+    spec: SweepSpec
+    file: Path  # the sweep's
+    seed: int
+    _networks: dict[Path, str] = field(default_factory=dict)
+    _images: dict[tuple[str, int | None], str] = field(default_factory=dict)
+
+    def check_base(self) -> None:
+        """Refuse a sweep whose base is wrong in itself.
+
+        Raises:
+            HwsimError: what is wrong, in one line.
+        """
+        base = self.spec.base.model_dump()
+        first = self.spec.grid.get("network")
+        if base["network"] is None and first is not None:
+            base["network"] = first[0]
+        if base["network"] is not None:
+            try:
+                self._task(base, {})
+            except HwsimError as error:
+                raise SpecError(f"{self.file}: base: {error}") from None
+
+    def point(self, values: Values) -> Point:
+        """The point, with the reason if it can be seen already that it cannot be simulated."""
+        whole = {key: value for key, value in values.items() if "." not in key}
+        below = {key: value for key, value in values.items() if "." in key}
+        try:
+            return Point(values, self._task({**self.spec.base.model_dump(), **whole}, below))
+        except HwsimError as error:
+            return Point(values, reason=str(error))
+
+    @property
+    def folder(self) -> Path:
+        """That names of files are relative to."""
+        return self.file.parent
+
+    def _task(self, settings: Mapping[str, Any], below: Values) -> Task:
+        asked = validate(PointSettings, settings, "point")
+        if asked.network is None:
+            raise SpecError("network: expected an ONNX file, found none")
+        layers = {name: _layers(getattr(asked, name), below, name) for name in NESTED}
+        simulation = Simulation(
+            network=(self.folder / asked.network).resolve(),
+            data=self._data(asked.data),
+            arch=self._arch(layers["arch"]),
+            design=self._design(layers["design"]),
+            scheme=None if asked.scheme is None else (self.folder / asked.scheme).resolve(),
+            samples=asked.samples,
+            device_samples=asked.device_samples,
+            backend=asked.backend,
+            engine=asked.engine,
+            tiles=asked.tiles,
+            seed=self.seed if asked.seed is None else asked.seed,
+        )
+        return Task(self._question(simulation), simulation)
+
+    def _data(self, text: str) -> str:
+        """`--data`, its path seen from the sweep's file."""
+        if text.endswith((".yaml", ".yml")):
+            return str((self.folder / text).resolve())
+        name, separator, path = text.partition(":")
+        return f"{name}:{(self.folder / path).resolve()}" if path else name + separator
+
+    def _arch(self, layers: Layers) -> Arch:
+        changes = [dict(layer) for layer in layers]
+        parent = changes[0].pop("extends", None)
+        if not isinstance(parent, str):
+            raise SpecError(f"arch.extends: expected a preset's name or a file, found {parent!r}")
+        if parent not in arch_presets() and parent.endswith((".yaml", ".yml")):
+            return extended_arch(self.folder / parent, changes, self.file)
+        return extended_arch(parent, changes, self.file)
+
+    def _design(self, layers: Layers) -> Design:
+        content: dict[str, Any] = {}
+        for layer in layers:
+            own = dict(layer)
+            file = own.pop("extends", None)
+            content = merge(content, {} if file is None else read_yaml(self.folder / file))
+            content = merge(content, own)
+        return validate(Design, content, "design")
+
+    def _question(self, asked: Simulation) -> Question:
+        arch, design = asked.arch, asked.design
+        assert isinstance(arch, Arch)
+        assert isinstance(design, Design)
+        return {
+            "version": metadata.version("hwsim"),
+            "network": network_name(asked.network),
+            "network_sha256": self._network(asked.network),
+            "images_sha256": self._image(asked.data, asked.samples),
+            "arch": arch.model_dump(mode="json"),
+            "technology": load_technology(arch.technology).model_dump(mode="json"),
+            "design": design.model_dump(mode="json"),
+            "scheme": None if asked.scheme is None else read_yaml(asked.scheme),
+            "device_samples": asked.device_samples,
+            "backend": asked.backend.value,
+            "engine": asked.engine.value,
+            "tiles": asked.tiles,
+            "seed": asked.seed,
+        }
+
+    def _network(self, file: Path) -> str:
+        if file not in self._networks:
+            self._networks[file] = network_digest(file)
+        return self._networks[file]
+
+    def _image(self, data: str, samples: int | None) -> str:
+        if (data, samples) not in self._images:
+            self._images[data, samples] = images_digest(data, samples)
+        return self._images[data, samples]
+
+
+def network_digest(file: Path) -> str:
+    """SHA-256 of an ONNX file and of the files beside it that hold its weights.
+
+    Raises:
+        NetworkError: it is missing, damaged or not ONNX.
+    """
+    return "+".join(sha256(part) for part in network_files(file))
+
+
+def _layers(base: Any, below: Values, name: str) -> Layers:
+    """What the base says, then every changed key, those nearest to the root first."""
+    first = {"extends": base} if isinstance(base, str) else dict(base or {})
+    keys = sorted((key for key in below if key.partition(".")[0] == name), key=_depth)
+    return [first, *(_nested(nested_keys(key), below[key]) for key in keys)]
+
+
+def _depth(key: str) -> int:
+    return len(nested_keys(key))
+
+
+def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    for part in reversed(path):
+        value = {part: value}
+    return dict(value)

@@ -1,0 +1,134 @@
+"""From a sweep's file to its record; whatever was finished before is not computed again."""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from codesign.report.files import make_folder
+from codesign.report.provenance import provenance
+from codesign.sweep.cluster import on_cluster
+from codesign.sweep.evaluate import Answer, evaluate
+from codesign.sweep.points import Point, Resolver, Task
+from codesign.sweep.processes import on_processes
+from codesign.sweep.record import STORE_FILE, Sweep, save_sweep, sweep_point
+from codesign.sweep.sample import point_values
+from codesign.sweep.spec import SweepSpec, load_sweep
+from hwsim._jit import threads
+from optim.store import EvaluationStore
+
+#: Called with the points done and how many there are to compute.
+Progress = Callable[[int, int], None]
+
+
+@final
+@dataclass(frozen=True)
+class Plan:
+    """A sweep with its points, before anything is computed."""
+
+    spec: SweepSpec
+    file: Path
+    seed: int
+    points: tuple[Point, ...]
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """By key: points that ask the same share one."""
+        return {point.task.key: point.task for point in self.points if point.task is not None}
+
+
+@final
+@dataclass(frozen=True)
+class Ran:
+    """A sweep's record, and what this run did for it."""
+
+    sweep: Sweep
+    computed: int
+    kept: int  # answers that were there
+
+
+def plan_sweep(file: Path, seed: int = 0) -> Plan:
+    """Read a sweep's file and resolve its points.
+
+    Raises:
+        HwsimError: the file, or its base, is wrong.
+    """
+    spec = load_sweep(file)
+    resolver = Resolver(spec, file, seed)
+    resolver.check_base()
+    points = tuple(resolver.point(values) for values in point_values(spec, seed))
+    return Plan(spec, file, seed, points)
+
+
+def run_sweep(
+    plan: Plan,
+    out: Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    command: str = "",
+    progress: Progress | None = None,
+) -> Ran:
+    """Compute what is missing; `out` holds the record and the store.
+
+    Interrupted, it keeps what is finished, and its record shows the others as open.
+
+    Args:
+        workers: processes; 1: this one; None: as many as there are cores.
+        scheduler: address of a Dask cluster to use instead.
+
+    Raises:
+        HwsimError: the folder cannot be written to, or the cluster does not answer.
+    """
+    make_folder(out)
+    store = EvaluationStore(out / STORE_FILE)
+    tasks = plan.tasks
+    answers = {key: old for key, task in tasks.items() if (old := store.get(task.question))}
+    missing = {key: task for key, task in tasks.items() if key not in answers}
+
+    def record() -> Sweep:
+        return _record(plan, answers, command)
+
+    save_sweep(record(), out)
+    watch = progress or (lambda _done, _total: None)
+    watch(0, len(missing))
+    try:
+        with closing(_answers(missing, workers or threads(), scheduler)) as found:
+            for done, (key, answer) in enumerate(found, start=1):
+                answers[key] = answer
+                if "failed" not in answer:
+                    store.put(tasks[key].question, answer)
+                watch(done, len(missing))
+    finally:
+        save_sweep(record(), out)
+    return Ran(record(), len(missing), len(tasks) - len(missing))
+
+
+def _answers(
+    tasks: Mapping[str, Task], workers: int, scheduler: str | None
+) -> Generator[tuple[str, Answer]]:
+    """In the order in which they are ready."""
+    if not tasks:
+        return
+    if scheduler is not None:
+        yield from on_cluster(tasks, scheduler)
+    elif workers == 1 or len(tasks) == 1:
+        yield from ((key, evaluate(task)) for key, task in tasks.items())
+    else:
+        yield from on_processes(tasks, workers)
+
+
+def _record(plan: Plan, answers: Mapping[str, Answer], command: str) -> Sweep:
+    points = tuple(
+        sweep_point(i, point, None if point.task is None else answers.get(point.task.key))
+        for i, point in enumerate(plan.points)
+    )
+    return Sweep(
+        name=plan.spec.name,
+        description=plan.spec.description,
+        seed=plan.seed,
+        axes=plan.spec.axes,
+        points=points,
+        provenance=provenance(command, {"sweep": plan.file}),
+    )
