@@ -6,13 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.codes import code_range
 from mapping.network import QuantParams
 from mapping.onnx_import.graph import Codes, FileNode, Tensor, Unsupported, positive_axis
 from mapping.onnx_import.walk import Translator, Walk
 
 MAX_ACTIVATION_BITS = 8
 #: TensorProto data types by which `output_dtype` names a kind of code.
-CODE_TYPES = {2: (8, False), 3: (8, True), 4: (16, False), 5: (16, True)}
+CODE_TYPES = {
+    2: (8, False),
+    3: (8, True),
+    4: (16, False),
+    5: (16, True),
+    21: (4, False),
+    22: (4, True),
+}
 
 
 def activation_params(walk: Walk, node: FileNode, scale: int, zero_point: int) -> QuantParams:
@@ -29,7 +37,7 @@ def activation_params(walk: Walk, node: FileNode, scale: int, zero_point: int) -
         bits, signed = CODE_TYPES.get(int(node.get("output_dtype", 2)), (16, False))
         zero = 0
     else:
-        bits, signed = _code_type(offset)
+        bits, signed = _code_type(offset, walk.tensors[node.input(zero_point)].bits)
         zero = int(offset.reshape(-1)[0])
     if bits > MAX_ACTIVATION_BITS:
         raise Unsupported(f"activations of {bits} bits, expected at most {MAX_ACTIVATION_BITS}")
@@ -46,10 +54,11 @@ def _scale(walk: Walk, node: FileNode, index: int) -> NDArray[np.float64]:
     return factor
 
 
-def _code_type(value: NDArray[Any]) -> tuple[int, bool]:
+def _code_type(value: NDArray[Any], bits: int | None = None) -> tuple[int, bool]:
+    """Bits and sign of codes; `bits`: where the file's type is narrower than `value`'s."""
     if value.dtype.kind not in "iu":
         raise Unsupported(f"codes of type {value.dtype}")
-    return value.dtype.itemsize * 8, value.dtype.kind == "i"
+    return bits or value.dtype.itemsize * 8, value.dtype.kind == "i"
 
 
 def dequantise_constant(
@@ -71,7 +80,7 @@ def dequantise_constant(
     if node.get("block_size", 0) or factor.ndim > 1:
         raise Unsupported("scales in blocks")
     axis = _channel_axis(node, tensor, factor)
-    bits, signed = _code_type(tensor.value)
+    bits, signed = _code_type(tensor.value, tensor.bits)
     integers = tensor.value.astype(np.int64)
     shape = [1] * tensor.rank
     if factor.size > 1:
@@ -150,7 +159,8 @@ def _quantised_constant(walk: Walk, node: FileNode, tensor: Tensor) -> Tensor:
     factor = _scale(walk, node, 1)
     offset = walk.numbers(node, 2)
     kind = np.dtype(np.uint8) if offset is None else offset.dtype
-    bits, _ = _code_type(np.zeros(1, kind))
+    narrow = walk.tensors[node.input(2)].bits if offset is not None else None
+    bits, signed = _code_type(np.zeros(1, kind), narrow)
     if bits > 32 or node.get("block_size", 0) or factor.ndim > 1:
         raise Unsupported("a constant quantised in blocks")
     shape = [1] * tensor.rank
@@ -160,9 +170,8 @@ def _quantised_constant(walk: Walk, node: FileNode, tensor: Tensor) -> Tensor:
     zeros = zero.reshape(shape) if zero.size > 1 else zero.reshape(())
     scales = factor.reshape(shape) if factor.size > 1 else factor.reshape(())
     quotient = tensor.value.astype(np.float32) / scales.astype(np.float32)
-    limits = np.iinfo(kind)
-    values = np.clip(np.rint(quotient) + zeros, limits.min, limits.max).astype(kind)
-    return Tensor(node.outputs[0], tensor.shape, constant=True, value=values)
+    values = np.clip(np.rint(quotient) + zeros, *code_range(bits, signed)).astype(kind)
+    return Tensor(node.outputs[0], tensor.shape, constant=True, value=values, bits=narrow)
 
 
 TRANSLATORS: dict[str, Translator] = {

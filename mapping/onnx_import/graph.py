@@ -76,7 +76,8 @@ class Tensor:
     params: how an activation is held as codes, and None for float ones;
     raw: the file's tensor holds the codes themselves and not the real values;
     codes: the integers of a dequantised constant;
-    depends_on_batch: a constant computed from the batch size.
+    depends_on_batch: a constant computed from the batch size;
+    bits: of a constant's integers, where the file's type is narrower than `value`'s.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Tensor:
     raw: bool = False
     codes: Codes | None = None
     depends_on_batch: bool = False
+    bits: int | None = None
 
     @property
     def rank(self) -> int:

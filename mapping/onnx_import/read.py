@@ -14,6 +14,8 @@ from mapping.onnx_import.graph import BATCH, FileGraph, FileNode, Tensor
 
 OLDEST_OPSET = 7  # before it, element-wise operators broadcast by an attribute
 SMALL = 1024  # elements: a constant this small may steer shapes and is always read
+#: Integers of less than a byte -> their bits.
+NARROW = {onnx.TensorProto.INT4: 4, onnx.TensorProto.UINT4: 4}
 CHECKED_BYTES = 1 << 16  # larger initialisers are checked here, not by onnx.checker
 
 
@@ -178,7 +180,8 @@ def constant(path: Path, tensor: Any, weights: bool) -> Tensor:
     external = tensor.data_location == onnx.TensorProto.EXTERNAL
     readable = not external or _external_file(path, tensor).is_file()
     value = decode(path, tensor) if weights or (count <= SMALL and readable) else None
-    return Tensor(tensor.name, shape, constant=True, value=value)
+    bits = NARROW.get(tensor.data_type)
+    return Tensor(tensor.name, shape, constant=True, value=value, bits=bits)
 
 
 def network_files(path: Path) -> tuple[Path, ...]:

@@ -1,0 +1,94 @@
+"""Networks in integers as ONNX files: the same integers after the way out and in."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from codesign.images import load_images
+from hwsim.errors import NetworkError
+from mapping.execute import IdealBackend, run
+from mapping.onnx_export import export_network
+from mapping.onnx_import import import_network
+from mapping.quantize import Scheme, quantize
+from tests.reference import many_operators
+from tests.reference.coded_network import expect_codes_of_onnxruntime
+
+DIGITS = Path(str(files("codesign.demo").joinpath("digits.onnx")))
+BITS = [(8, 8), (8, 4), (4, 4)]
+
+
+def expect_same_integers(quantized, path, images):
+    """The exported file imports to the same layers, codes and outputs; what was imported."""
+    export_network(quantized, path)
+    found = import_network(path).quantized
+    assert found.layers.keys() == quantized.layers.keys()
+    for name, layer in quantized.layers.items():
+        other = found.layers[name]
+        assert other.weight_bits == layer.weight_bits
+        for field in ("weight", "weight_scale", "bias"):
+            np.testing.assert_array_equal(getattr(other, field), getattr(layer, field), field)
+    linear = {n.name: n.inputs[0] for n in quantized.network.linear_nodes()}
+    for node in found.network.linear_nodes():
+        assert found.tensors[node.inputs[0]] == quantized.tensors[linear[node.name]]
+    expected = run(quantized, images, IdealBackend(quantized))
+    np.testing.assert_array_equal(run(found, images, IdealBackend(found)), expected)
+    return found
+
+
+@pytest.mark.parametrize(("weight_bits", "activation_bits"), BITS)
+def test_every_operator_keeps_its_codes_over_a_file(tmp_path, weight_bits, activation_bits):
+    network = import_network(many_operators.write(tmp_path / "float.onnx")).network
+    scheme = Scheme(weight_bits=weight_bits, activation_bits=activation_bits)
+    quantized = quantize(network, many_operators.IMAGES, scheme)
+    path = tmp_path / "coded.onnx"
+    found = expect_same_integers(quantized, path, many_operators.IMAGES)
+    expect_codes_of_onnxruntime(path, found, many_operators.IMAGES)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_the_digits_network_keeps_its_integers_over_a_file(tmp_path, bits):
+    network = import_network(DIGITS).network
+    images = load_images("digits", network, 64, True)
+    quantized = quantize(network, images.calibration, Scheme(activation_bits=bits))
+    path = tmp_path / "coded.onnx"
+    found = expect_same_integers(quantized, path, images.test.images)
+    expect_codes_of_onnxruntime(path, found, images.test.images[:8])
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("name", ["lenet-fmnist", "resnet20-cifar10"])
+def test_trained_networks_keep_their_integers_over_a_file(tmp_path, data_dir, name, bits):
+    folder = data_dir / "networks" / name
+    network = import_network(folder / "model.onnx").network
+    images = load_images(str(folder / "data.yaml"), network, 32, True)
+    quantized = quantize(network, images.calibration, Scheme(activation_bits=bits))
+    expect_same_integers(quantized, tmp_path / "coded.onnx", images.test.images)
+
+
+def test_an_imported_file_can_be_written_again(tmp_path):
+    network = import_network(many_operators.write(tmp_path / "float.onnx")).network
+    quantized = quantize(network, many_operators.IMAGES, Scheme())
+    export_network(quantized, tmp_path / "one.onnx")
+    again = import_network(tmp_path / "one.onnx").quantized
+    expect_same_integers(again, tmp_path / "two.onnx", many_operators.IMAGES)
+
+
+def test_four_bit_codes_are_stored_as_such(tmp_path):
+    network = import_network(many_operators.write(tmp_path / "float.onnx")).network
+    scheme = Scheme(weight_bits=4, activation_bits=4)
+    export_network(quantize(network, many_operators.IMAGES, scheme), tmp_path / "coded.onnx")
+    kinds = {t.data_type for t in onnx.load(tmp_path / "coded.onnx").graph.initializer}
+    assert {onnx.TensorProto.INT4, onnx.TensorProto.UINT4} <= kinds
+
+
+def test_codes_of_six_bits_are_refused_by_name_and_number(tmp_path):
+    network = import_network(DIGITS).network
+    images = load_images("digits", network, 8, True)
+    quantized = quantize(network, images.calibration, Scheme(activation_bits=6))
+    with pytest.raises(NetworkError, match=r"zero_point: expected codes of 4 or 8 bits, found 6"):
+        export_network(quantized, tmp_path / "coded.onnx")
+    assert not list(tmp_path.iterdir())
