@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -210,7 +210,12 @@ def _near_key(kind: Any, location: tuple[Any, ...]) -> str:
         fields = getattr(kind, "model_fields", {})
         if part not in fields:
             return ""
-        kind = fields[part].annotation
+        kind = _model(fields[part].annotation)
     names = list(getattr(kind, "model_fields", {}))
     near = difflib.get_close_matches(str(location[-1]), names, 1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(names)}"
+
+
+def _model(annotation: Any) -> Any:
+    """The model of `Model | None`; anything else as it is."""
+    return next((a for a in get_args(annotation) if hasattr(a, "model_fields")), annotation)

@@ -81,6 +81,10 @@ def test_a_loaded_arch_prints_as_yaml_that_loads_back_equal(tmp_path: Path) -> N
     [
         ("extends: isaac\ntile: {adc: {bit: 8}}", "tile.adc.bit: unknown key; did you mean 'bits'"),
         (
+            "extends: emt\ndevice: {faults: {stuck_no: 0.1, source: x}}",
+            "device.faults.stuck_no: unknown key; did you mean 'stuck_on'",
+        ),
+        (
             "extends: isaac\ntile: {read_voltage_V: -0.2}",
             "tile.read_voltage_V: expected greater than 0, found -0.2",
         ),
