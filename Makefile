@@ -13,7 +13,8 @@ SYSTEM_PACKAGES := g++ make perl iverilog ccache chromium ngspice
 INTERPRETED := $(addprefix tests/hwsim/test_,$(addsuffix .py, \
 	columns disturbances exact fluctuation requantizer rng tile))
 
-.PHONY: setup demo test lint rtl-lint rtl-proofs rtl-mutations rtl-synth types readme validation clean
+.PHONY: setup demo test lint rtl-lint rtl-proofs rtl-mutations rtl-synth types readme validation docs \
+	docs-outputs clean
 
 setup: $(STAMP)
 
@@ -61,6 +62,15 @@ readme: setup
 
 validation: setup
 	$(VENV)/bin/hwsim validation --out docs/validation.md
+
+# The site, in out/site; a warning is an error.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+
+# What commands print, written into the pages that show it: look at the difference.
+docs-outputs: setup
+	-HWSIM_UPDATE_PAGES=1 $(VENV)/bin/python -m pytest -q --no-header --tb=no tests/test_docs_commands.py
+	$(VENV)/bin/python -m pytest -q tests/test_docs_commands.py
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
