@@ -22,6 +22,7 @@ from codesign.cli.report import report
 from codesign.cli.rtl import rtl
 from codesign.cli.simulate import simulate
 from codesign.cli.sweep import sweep
+from codesign.cli.train import train
 from codesign.cli.validation import validation
 from hwsim.errors import HwsimError
 
@@ -43,7 +44,7 @@ def hwsim() -> None:
 
 
 for verb in (
-    *(demo, map_verb, simulate, optimize, sweep, cosim, report),
+    *(demo, map_verb, simulate, optimize, train, sweep, cosim, report),
     *(rtl, arch, device, validation),
 ):
     hwsim.add_command(verb)

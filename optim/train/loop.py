@@ -47,9 +47,7 @@ class Training:
         self.network, self.examples, self.recipe = network, examples, recipe
         self.history: list[Epoch] = []
         self._checkpoint = checkpoint
-        with torch.no_grad():
-            for node in network.network.network.linear_nodes():
-                network.layer(node.name).log_rho.fill_(math.log(recipe.rho))
+        network.start(recipe.rho)
         self._optimizer = _optimizer(network, recipe)
         self._steps = recipe.epochs * -(-len(examples) // recipe.batch)
         rate = torch.optim.lr_scheduler.LambdaLR
@@ -72,6 +70,8 @@ class Training:
         sums, batches = np.zeros(3), 0
         for images, labels in self._batches():
             step = self._schedule.last_epoch
+            if step >= (1 - self.recipe.settle) * self._steps:
+                self.network.settle()
             strength = self.recipe.strength(step / self._steps)
             logits, energy = self.network(images, strength)
             task = nn.functional.cross_entropy(logits, labels)

@@ -1,5 +1,6 @@
 """A network in codes that can be trained: every tensor as the hardware holds it."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import final
 
@@ -25,6 +26,7 @@ from mapping.network import (
 )
 from mapping.plan import LayerPlan, Plan
 from optim.product_noise import ProductNoise
+from optim.rho import settled
 from optim.train._torch import Tensor, nn, torch
 from optim.train.layer import RHO_LIMITS, CellEnergy, CodedLayer, LayerHardware
 from optim.train.operators import OPERATORS
@@ -76,6 +78,21 @@ class CodedNetwork(nn.Module):
         """Energy of every layer's cells against one cell in the whole window."""
         nodes = self.network.network.linear_nodes()
         return {node.name: float(self.layer(node.name).rho.detach()) for node in nodes}
+
+    @torch.no_grad()
+    def start(self, rho: float) -> None:
+        """Set rho of every layer."""
+        for node in self.network.network.linear_nodes():
+            self.layer(node.name).log_rho.fill_(math.log(rho))
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Set rho of every layer to the nearest that tiles can make, and keep it there."""
+        for name, rho in self.rho().items():
+            own = self.layer(name).log_rho
+            if own.requires_grad:
+                own.fill_(math.log(settled(rho)))
+                own.requires_grad_(False)
 
     def forward(self, images: Tensor, strength: float = 0.0) -> tuple[Tensor, Tensor]:
         """Logits (images, classes), and energy of the cells per image in J, by layer (layers,)."""

@@ -1,11 +1,13 @@
 """How a network is trained for its hardware."""
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from hwsim.spec import Spec
+from hwsim.spec import Spec, read_yaml, validate
 from hwsim.units import Ratio
 
 
@@ -41,6 +43,8 @@ class Recipe(Spec):
     #: Share of the steps over which noise rises to its full strength: full noise from the first
     #: step costs accuracy for good.
     ramp: Annotated[Ratio, Field(ge=0, le=1)] = 0.3
+    #: Share of the steps, at the end, over which rho stands still on what tiles can make.
+    settle: Annotated[Ratio, Field(ge=0, le=1)] = 0.3
     augmentation: Augmentation = Augmentation.NONE
     reach: Annotated[int, Field(ge=1)] = 2
     seed: int = 0
@@ -50,3 +54,13 @@ class Recipe(Spec):
         if Technique.DEVICE_STATES not in self.techniques:
             return 0.0
         return min(1.0, done / self.ramp) if self.ramp else 1.0
+
+
+def load_recipe(file: Path | None, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe of a YAML file, the defaults without one, with `changes` of its keys.
+
+    Raises:
+        SpecError: one line that names file, key, and what was expected.
+    """
+    written = {} if file is None else read_yaml(file)
+    return validate(Recipe, {**written, **changes}, "recipe" if file is None else str(file))

@@ -1,0 +1,194 @@
+"""From files to a network trained for its hardware: what `hwsim train` does, as a function."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from codesign.datasets import Split, load_dataset, read_description
+from codesign.flow import Case, prepare, simulate
+from codesign.report.files import make_folder, write_whole
+from codesign.report.result import Result
+from codesign.simulation import Progress, Simulation, silent
+from hwsim.cost import Component
+from hwsim.device.spec import AmplitudeLaw
+from hwsim.errors import DataError
+from hwsim.tile.spec import Knobs
+from mapping.design import Design
+from mapping.execute_tiles import calibrate
+from mapping.network import Network
+from mapping.onnx_export import export_network
+from mapping.plan import plan
+from mapping.shapes import layer_shapes
+from optim.problem import Examples
+from optim.rho import design_of
+from optim.train.loop import Epoch, Training
+from optim.train.network import CodedNetwork
+from optim.train.recipe import Recipe, Technique
+
+#: Longest digit that word-line drivers make as one pulse.
+LONGEST_DIGIT_BITS = 4
+
+
+@final
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What is asked of a training.
+
+    network, data, arch, scheme, samples, device_samples, seed: as of a simulation, which judges
+        the network before and after;
+    train_images: the first so many training images (None: all);
+    resume: go on from the folder's checkpoint; otherwise it is replaced.
+    """
+
+    network: Path
+    data: str
+    out: Path
+    recipe: Recipe
+    arch: str = "emt"
+    scheme: Path | None = None
+    train_images: int | None = None
+    samples: int | None = 1000
+    device_samples: int = 3
+    resume: bool = False
+    seed: int = 0
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that a training goes on from."""
+        return self.out / "checkpoint.pt"
+
+
+@final
+@dataclass(frozen=True)
+class Trained:
+    """Simulations before and after, the epochs between, and what every layer has of rho."""
+
+    before: Result
+    after: Result
+    history: list[Epoch]
+    rho: Mapping[str, float]
+    files: tuple[Path, ...]
+
+
+def train(asked: TrainingRequest, *, command: str = "", progress: Progress = silent) -> Trained:
+    """Train a network for its hardware and simulate it before and after.
+
+    Raises:
+        HwsimError: a file is wrong, or network, data and hardware do not fit together.
+    """
+    if asked.resume and not asked.checkpoint.is_file():
+        raise DataError(f"{asked.checkpoint}: expected a checkpoint to resume from, found no file")
+    make_folder(asked.out)
+    case = prepare(_simulation(asked, asked.network), progress)
+    start = Design(default=Knobs(dac_bits=digit_bits(case, asked.recipe)))
+    examples = training_examples(asked.data, case.imported.network, asked.train_images)
+    network = coded_network(case, start)
+    if not asked.resume:
+        asked.checkpoint.unlink(missing_ok=True)
+    training = Training(network, examples, asked.recipe, asked.checkpoint)
+    history = training.run(lambda done, steps: progress("training", done, steps))
+    windows = has_windows(case)
+    files = tuple(
+        asked.out / name
+        for name in ("network.onnx", "design.yaml", "before.yaml", "history.csv", "history.json")
+    )
+    export_network(network.integers(), files[0])
+    write_whole(files[1], design_of(network.rho(), start.default, windows=windows).to_yaml())
+    write_whole(files[2], start.to_yaml())
+    write_whole(files[3], _table(history))
+    write_whole(files[4], json.dumps([vars(epoch) for epoch in history], indent=2) + "\n")
+    before = simulate(
+        _simulation(asked, asked.network, files[2]), command=command, progress=progress
+    )
+    after = simulate(_simulation(asked, files[0], files[1]), command=command, progress=progress)
+    return Trained(before, after, history, network.rho(), (*files, asked.checkpoint))
+
+
+def digit_bits(case: Case, recipe: Recipe) -> int:
+    """Bits of an input digit: one with technique C, else as many as one pulse can carry."""
+    if Technique.DECOMPOSITION in recipe.techniques:
+        return 1
+    return min(LONGEST_DIGIT_BITS, max(layer.precision.input_bits for layer in case.plan.layers))
+
+
+def has_windows(case: Case) -> bool:
+    """Whether the device's laws hold in a part of its conductance window."""
+    law = case.arch.device.fluctuation
+    return law is None or law.law is not AmplitudeLaw.TABLE
+
+
+def coded_network(case: Case, design: Design) -> CodedNetwork:
+    """The case's network in codes, with the noise of its tiles under a design."""
+    placed = plan(layer_shapes(case.network), case.arch, design)
+    shifts = calibrate(case.network, placed, case.arch, case.images.calibration)
+    return CodedNetwork(case.network, placed, case.arch, shifts)
+
+
+def training_examples(data: str, network: Network, count: int | None) -> Examples:
+    """Training images in the shape of a network's input.
+
+    Raises:
+        DataError: the set has no training images, or they do not fit.
+    """
+    name = network.inputs[0]
+    found = load_dataset(read_description(data), Split.TRAIN, count)
+    fitted = found.fitted(network.shapes[name], network.shapes[network.outputs[0]][1], name)
+    return Examples(fitted.images, fitted.labels)
+
+
+def cells_J(result: Result) -> float:
+    """Energy of the cells, of one inference."""
+    return result.energy_J.by_component.get(Component.ARRAY.value, 0.0)
+
+
+def record(asked: TrainingRequest, done: Trained) -> dict[str, Any]:
+    """A training as JSON."""
+    return {
+        "network": done.before.network,
+        "arch": done.before.arch,
+        "seed": asked.seed,
+        "recipe": asked.recipe.model_dump(mode="json")
+        | {"techniques": sorted(t.value for t in asked.recipe.techniques)},
+        "before": _summary(done.before),
+        "after": _summary(done.after),
+        "rho": dict(done.rho),
+        "history": [vars(epoch) for epoch in done.history],
+        "files": [str(file) for file in done.files],
+    }
+
+
+def _summary(result: Result) -> dict[str, Any]:
+    assert result.accuracy is not None
+    return {
+        "accuracy": result.accuracy.model_dump(mode="json", by_alias=True),
+        "cells_J": cells_J(result),
+        "energy_J": result.energy_J.total,
+    }
+
+
+def _simulation(asked: TrainingRequest, network: Path, design: Path | None = None) -> Simulation:
+    own = network == asked.network
+    return Simulation(
+        network,
+        asked.data,
+        arch=asked.arch,
+        design=design,
+        scheme=asked.scheme if own else None,
+        samples=asked.samples,
+        device_samples=asked.device_samples,
+        seed=asked.seed,
+    )
+
+
+def _table(history: list[Epoch]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["epoch", "task_nats", "right", "cells_J"], lineterminator="\n")
+    writer.writeheader()
+    for number, epoch in enumerate(history, 1):
+        row = {"epoch": number, "task_nats": epoch.task, "right": epoch.right}
+        writer.writerow(row | {"cells_J": epoch.energy_J})
+    return text.getvalue()
