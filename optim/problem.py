@@ -15,7 +15,7 @@ from hwsim.cost import Technology
 from hwsim.device.spec import States
 from hwsim.tile.spec import Engine
 from mapping.execute import IdealBackend, run
-from mapping.network import QuantizedNetwork
+from mapping.network import Node, QuantizedNetwork
 from mapping.shapes import LayerShape, layer_shapes
 
 
@@ -87,16 +87,7 @@ class Problem:
         """All that a result depends on besides the design, for the key of an evaluation."""
         return {
             "hwsim": version("hwsim"),
-            "network": _digest(
-                *(
-                    array
-                    for name in sorted(self.network.layers)
-                    for array in vars(self.network.layers[name]).values()
-                ),
-                *self.network.network.constants.values(),
-                self.network.network.nodes,
-                self.network.tensors,
-            ),
+            "network": self._network_digest,
             "arch": _digest(self.arch.model_dump_json()),
             "calibration": _digest(self.calibration),
             "tuning": _digest(self.tuning.images, self.tuning.labels),
@@ -104,6 +95,22 @@ class Problem:
             "engine": self.engine.value,
             "seed": self.seed,
         }
+
+    @property
+    def _network_digest(self) -> str:
+        """The same in every process: dictionaries in the order of their keys."""
+        graph = self.network.network
+        layers = sorted(self.network.layers.items())
+        return _digest(
+            *(part for name, layer in layers for part in (name, *vars(layer).values())),
+            *(part for constant in sorted(graph.constants.items()) for part in constant),
+            *(part for node in graph.nodes for part in _described(node)),
+            *sorted(self.network.tensors.items()),
+        )
+
+
+def _described(node: Node) -> tuple[Any, ...]:
+    return (node.name, node.op, node.inputs, node.output, sorted(node.attributes.items()))
 
 
 def _digest(*parts: Any) -> str:

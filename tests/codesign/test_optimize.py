@@ -1,0 +1,232 @@
+"""`hwsim optimize`: end to end, resumed after kill -9, refused in one line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import codesign.optimize
+from codesign.cli.entry import run
+from codesign.optimize import Optimization, optimize
+from codesign.report import load_result
+from mapping.design import load_design
+from optim.evaluate import Evaluator
+from optim.grid import Grid
+from optim.store import EvaluationStore
+from optim.target import Population
+from tests.reference.three_layers import write_three_layers
+
+GRID = {
+    "read_voltages_V": [0.1, 0.2, 0.4],
+    "redundancies": [1, 2, 4],
+    "adc_bits": [6, 7, 8],
+    "conductance_scales": [1.0],
+    "dac_bits": [1],
+}
+HWSIM = (sys.executable, "-c", "from codesign.cli import main; main()")
+KEYS = {"network", "arch", "seed", "samples", "device_samples", "accuracy", "energy_J", "area_m2"}
+KEYS |= {"latency_s", "throughput_per_s", "cycles", "tiles", "tops_per_W"}
+KEYS |= {"design", "baseline_energy_J", "certified", "evaluations"}
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_three_layers(tmp_path_factory.mktemp("net") / "three.onnx")
+
+
+@pytest.fixture(scope="module")
+def grid(network: Path) -> Path:
+    file = network.with_name("grid.yaml")
+    file.write_text(yaml.safe_dump(GRID))
+    return file
+
+
+def arguments(network: Path, grid: Path, *more: object) -> list[str]:
+    fixed = ["optimize", network, "--data", "digits", "--arch", "emt-strong", "--grid", grid]
+    fixed += ["--population", "test-set", "--tuning-images", 150, "--pareto", 3]
+    return [str(argument) for argument in (*fixed, *more)]
+
+
+@pytest.fixture(scope="module")
+def finished(network: Path, grid: Path) -> tuple[dict[str, Any], Path]:
+    """The JSON of a certified optimisation, and its folder."""
+    out = network.with_name("out")
+    call = arguments(network, grid, "--max-drop", 0.06, "--out", out, "--json")
+    done = subprocess.run(
+        [*HWSIM, *call],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout), out
+
+
+def test_the_document_has_the_promised_keys_and_one_design_row_per_layer(finished: Any) -> None:
+    document, _ = finished
+    assert set(document) >= KEYS
+    assert document["certified"] is True
+    assert document["verdict"].startswith("Certified: a loss of at most 0.06 against the float")
+    assert [row["layer"] for row in document["design"]] == ["fc1", "fc2", "fc3"]
+    assert document["energy_J"]["total"] <= document["baseline_energy_J"]
+    layers = {layer["name"]: layer["energy_J"] for layer in document["layers"]}
+    for row in document["design"]:
+        assert row["read_voltage_V"] in GRID["read_voltages_V"]
+        assert row["redundancy"] in GRID["redundancies"]
+        assert row["adc_bits"] in GRID["adc_bits"]
+        assert row["energy_J"] == pytest.approx(layers[row["layer"]])
+
+
+def test_simulate_takes_the_design_and_finds_the_same_energy(
+    finished: Any, network: Path, tmp_path: Path
+) -> None:
+    """Both count pulses on the first 32 test images."""
+    document, out = finished
+    call = ["simulate", network, "--data", "digits", "--arch", "emt-strong", "--backend", "ideal"]
+    call += ["--design", out / "design.yaml", "--samples", 32, "--out", tmp_path]
+    assert run([str(argument) for argument in call]) == 0
+    assert load_result(tmp_path).energy_J == load_result(out).energy_J
+    design = load_design(out / "design.yaml")
+    assert design.knobs("fc1").adc_bits == document["design"][0]["adc_bits"]
+
+
+def test_the_report_shows_the_front_and_the_chosen_design(finished: Any) -> None:
+    _, out = finished
+    result = load_result(out)
+    [chosen] = [point for point in result.front if point.chosen]
+    assert chosen.energy_J == pytest.approx(result.energy_J.total)
+    assert {"uniform", "front 1"} <= {point.label for point in result.front}
+    energies = [point.energy_J for point in result.front]
+    assert energies == sorted(energies)
+    assert "Accuracy against energy" in (out / "report.html").read_text()
+
+
+def test_a_target_beyond_the_network_ends_with_status_1_and_the_closest_design(
+    network: Path, grid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(arguments(network, grid, "--target-accuracy", 0.999, "--out", out)) == 1
+    printed = capsys.readouterr().out
+    assert "Not reachable: no setting keeps an accuracy of at least 0.999 on the 150" in printed
+    assert load_result(out).certified is False
+    assert load_design(out / "design.yaml").layers
+
+
+def test_too_few_images_end_with_status_1_and_an_interval(
+    network: Path, grid: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """20 images cannot show a loss below 10 % at this error: 0.9^20 = 0.12."""
+    call = ["--samples", 170, "--population", "images", "--max-drop", 0.1]
+    assert run(arguments(network, grid, *call)) == 1
+    assert "Not certain: a loss of at most 0.1 against the float network, found" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "hwsim optimize: expected one of --target-accuracy and --max-drop"),
+        (["--max-drop", 0.1, "--target-accuracy", 0.9], "expected one of --target-accuracy and"),
+        (["--max-drop", 1.5], "Invalid value for '--max-drop': 1.5 is not in the range 0<x<1"),
+        (
+            ["--max-drop", 0.1, "--tuning-images", 500],
+            "tuning images: expected fewer than the 500 test images, of which the others certify "
+            "the design, found 500",
+        ),
+        (["--max-drop", 0.1, "--arch", "emd"], "did you mean 'emt'?"),
+        (["--max-drop", 0.1, "--grid", "no.yaml"], "no.yaml: "),
+        (["--max-drop", 0.1, "--store", __file__], "expected a writable store of evaluations"),
+    ],
+)
+def test_wrong_input_is_one_line_and_status_2(
+    network: Path,
+    grid: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[object],
+    message: str,
+) -> None:
+    assert run(arguments(network, grid, *options)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("adc_bit: [6]", "grid.yaml: adc_bit: unknown key; did you mean 'adc_bits'?"),
+        ("redundancies: []", "grid.yaml: redundancies: "),
+        ("read_voltages_V: [0.17]", "read_voltage_V: expected one of 0.1, 0.15"),
+    ],
+)
+def test_a_wrong_grid_names_the_file_and_the_key(
+    network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    (tmp_path / "grid.yaml").write_text(text)
+    assert run(arguments(network, tmp_path / "grid.yaml", "--max-drop", 0.1)) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_interrupted_search_ends_with_status_130_and_writes_nothing(
+    network: Path, grid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(codesign.optimize, "optimize", interrupted)
+    out = tmp_path / "out"
+    assert run(arguments(network, grid, "--max-drop", 0.1, "--out", out)) == 130
+    assert not out.exists()
+
+
+def _rows(store: Path) -> int:
+    return len(EvaluationStore(store)) if store.exists() else 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
+def test_a_killed_search_goes_on_where_it_was(
+    network: Path, grid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was finished before SIGKILL is not simulated again, and the result is the same."""
+    store = tmp_path / "runs.sqlite"
+    call = arguments(network, grid, "--max-drop", 0.06, "--store", store)
+    program = [*HWSIM, *call]
+    first = subprocess.Popen(program, stdout=subprocess.DEVNULL)
+    while _rows(store) < 15 and first.poll() is None:
+        time.sleep(0.01)
+    first.send_signal(signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL
+    kept = _rows(store)
+
+    simulated = []
+    simulate = Evaluator._logits
+    monkeypatch.setattr(
+        Evaluator, "_logits", lambda *given: (simulated.append(1), simulate(*given))[1]
+    )
+    asked = Optimization(
+        network,
+        "digits",
+        arch="emt-strong",
+        drop=0.06,
+        tuning=150,
+        population=Population.TEST_SET,
+        grid=Grid(**{key: tuple(values) for key, values in GRID.items()}),
+        front=3,
+    )
+    resumed = optimize(Optimization(**{**vars(asked), "store": store}))
+    assert resumed.evaluations == _rows(store)
+    assert len(simulated) == resumed.evaluations - kept
+    simulated.clear()
+    fresh = optimize(asked)
+    assert len(simulated) == fresh.evaluations == resumed.evaluations
+    assert fresh.found.candidate.design == resumed.found.candidate.design
+    assert fresh.found.test == resumed.found.test
