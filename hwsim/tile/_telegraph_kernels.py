@@ -5,10 +5,9 @@ population counts more; names and shapes as in `_kernels`.  With s_i = +1 or -1,
 
     sum_i x_i a(g_i) s_i = 2 * (sum over high cells) - (sum over all cells)
 
-and a(g) a polynomial of the level's bits, a conversion sees the sum over k of scales[k] *
-counts[k], whole numbers (K, T, width):
+and a(g) a polynomial of the level's bits, a conversion sees a weighted sum of whole numbers:
 
-    level sum | all cells in each of the first masks | high cells | high cells in each mask
+    level sum | all cells in some masks || high cells | high cells in each mask
 """
 
 import numpy as np
@@ -75,38 +74,39 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
     """
     phases = words.shape[0]
     _, pairs, _, rows, width = bank.planes.shape
-    fair = np.empty(rows * width * bank.planes.itemsize // 8, np.uint64)
-    spare = np.empty_like(fair)
+    fair = _aligned(rows * width * bank.planes.itemsize // 8)
+    spare = _aligned(fair.shape[0])
     states = fair.view(bank.planes.dtype).reshape(1, rows, width)
-    counts = np.zeros((cells.scales.shape[0], samples.shape[0], phases, width), bank.weights.dtype)
+    counts = np.zeros(
+        (samples.shape[0], 1 + cells.masks.shape[2], phases, width), bank.weights.dtype
+    )
     values = np.zeros(samples.shape, np.float32)
-    masks, duty, high = cells.masks, cells.duty, 1 + cells.everywhere.shape[0]
+    duty = cells.duty
     read = words
     used = np.full(phases, rows)
-    alike = masks.shape[2] == 0 and words.shape[1] == 1
+    alike = cells.masks.shape[2] == 0 and words.shape[1] == 1
     if alike:
         # All cells alike: the driven ones take the first bits, and no more words are drawn.
         read = np.zeros_like(words)
         for t in range(phases):
             used[t] = _first_bits(words, t, read)
-    _count_all(words, strip, bank, cells, subtract, counts)
-    if pairs == 1 or not subtract:  # else what every pulse adds cancels
-        _add_offset(words, cells.offset, cells.digits.shape[0], values)
+    _add_all(words, strip, bank, cells, subtract, values)
     for pair in range(pairs):
         c = pair if samples.shape[0] > 1 else 0
         digits = -cells.digits if subtract and pair == 1 else cells.digits
+        masks, out = cells.masks[strip, pair], counts[c]
         for copy in range(cells.copies):
             number = (pair * cells.copies + copy) * duty.shape[0]
             for t in range(phases):
                 _draw_bits(key, number, phases, t, duty, used[t] * width, spare, fair, states)
                 if alike:
-                    _count(read, digits, t, used[t], states, 0, 1, c, counts)
+                    _count(read, digits, t, used[t], states, 0, out)
                 else:
-                    _count_masked(words, digits, t, states, 0, masks, strip, pair, high, c, counts)
+                    _count_masked(words, digits, t, states, 0, masks, out)
             if (copy + 1) % cells.batch == 0:
-                _add_counts(cells.scales, counts, c, values)
+                _add_counts(cells.high_scales, out, c, values)
     for c in range(samples.shape[0]):
-        _add_counts(cells.scales, counts, c, values)
+        _add_counts(cells.high_scales, counts[c], c, values)
     _finish(words, strip, bank, cells, key, values, samples)
 
 
@@ -120,7 +120,9 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
     strips, pairs, _, rows, width = bank.planes.shape
     samples = np.empty((acc.shape[2], words.shape[1], width), np.int32)
     size = width * bank.planes.itemsize // 8
-    chains = np.empty((pairs, cells.copies, cells.chain.top + 2, rows + 1, size), np.uint64)
+    traps, places = pairs * cells.copies, cells.chain.top + 2
+    memory = _aligned(traps * places * (rows + 1) * size)
+    chains = memory.reshape(pairs, cells.copies, places, rows + 1, size)
     for strip in range(strips):
         chain_key = fold(fold(key, GAUSSIAN), strip)
         for v in range(words.shape[0]):
@@ -142,15 +144,15 @@ def markov_strip(
     """As `exact_strip`; chains (C, copies, top + 2, W + 1, n) at the read before, or anew."""
     phases = words.shape[0]
     _, pairs, _, rows, width = bank.planes.shape
-    counts = np.zeros((cells.scales.shape[0], samples.shape[0], phases, width), bank.weights.dtype)
+    counts = np.zeros(
+        (samples.shape[0], 1 + cells.masks.shape[2], phases, width), bank.weights.dtype
+    )
     values = np.zeros(samples.shape, np.float32)
-    masks, high, top = cells.masks, 1 + cells.everywhere.shape[0], cells.chain.top
-    _count_all(words, strip, bank, cells, subtract, counts)
-    if pairs == 1 or not subtract:  # else what every pulse adds cancels
-        _add_offset(words, cells.offset, cells.digits.shape[0], values)
+    _add_all(words, strip, bank, cells, subtract, values)
     for pair in range(pairs):
         c = pair if samples.shape[0] > 1 else 0
         digits = -cells.digits if subtract and pair == 1 else cells.digits
+        masks, out = cells.masks[strip, pair], counts[c]
         for copy in range(cells.copies):
             chain = chains[pair, copy]
             states = chain.reshape(-1).view(bank.planes.dtype).reshape(-1, rows + 1, width)
@@ -161,13 +163,21 @@ def markov_strip(
                     reach(trap, read, cells.chain, chain)
                 else:
                     advance(trap, read, cells.chain, chain)
-                place = place_of(read, top)
-                _count_masked(words, digits, t, states, place, masks, strip, pair, high, c, counts)
+                place = place_of(read, cells.chain.top)
+                _count_masked(words, digits, t, states, place, masks, out)
             if (copy + 1) % cells.batch == 0:
-                _add_counts(cells.scales, counts, c, values)
+                _add_counts(cells.high_scales, out, c, values)
     for c in range(samples.shape[0]):
-        _add_counts(cells.scales, counts, c, values)
+        _add_counts(cells.high_scales, counts[c], c, values)
     _finish(words, strip, bank, cells, key, values, samples)
+
+
+@kernel
+def _aligned(count):
+    """Memory for `count` 64-bit words at a multiple of 64 bytes: vectors do not cross lines."""
+    memory = np.empty(count + 7, np.uint64)
+    start = -np.int64(memory.ctypes.data) % 64 // 8
+    return memory[start : start + count]
 
 
 @kernel
@@ -183,7 +193,7 @@ def _first_bits(words, t, read):
     return (ones + bits - 1) // bits
 
 
-@kernel
+@inlined_kernel
 def _draw_bits(key, number, phases, t, digits, lanes, spare, bits, states):
     """Bits that are one with the probability that `digits` spell, for the first lanes of states.
 
@@ -223,96 +233,99 @@ def _add_offset(words, offset, digit_bits, values):
 
 
 @kernel
-def _count_all(words, strip, bank, cells, subtract, counts):
-    """Add sums that do not depend on the states: of levels, and of all cells in some masks."""
+def _add_all(words, strip, bank, cells, subtract, values):
+    """Add what does not depend on the states: level sums, and the low state of all cells."""
+    converted, phases, width = values.shape
+    if bank.planes.shape[1] == 1 or not subtract:  # else what every pulse adds cancels
+        _add_offset(words, cells.offset, cells.digits.shape[0], values)
     every, ones = words[None], cells.digits.reshape(-1, 1)
-    lanes = np.full((bank.lanes.shape[0], 1), counts.shape[3])
+    lanes = np.full((bank.lanes.shape[0], 1), width)
+    counts = np.zeros((cells.all_scales.shape[0], converted, phases, width), bank.weights.dtype)
     for m in range(cells.digits.shape[0]):
         sum_strip(every, 0, m, bank.planes, strip, bank.weights, m, bank.lanes, subtract, counts[0])
         for e in range(cells.everywhere.shape[0]):
             q = cells.everywhere[e]
             mask = cells.masks[:, :, q : q + 1]
             sum_strip(every, 0, m, mask, strip, ones, m, lanes, subtract, counts[1 + e])
-
-
-@kernel
-def _count(words, digits, t, used, states, place, k, c, out):
-    """out[k, c, t, i] += number of driven cells in the high state in the first `used` words.
-
-    states (places, W, n), in place `place`; out (K, C, T, n).
-    """
-    width, each = out.shape[3], lane_count(out)
-    rest = width % each
-    for i in range(0, width - rest, each):
-        _count_lanes(words, digits, t, used, states, place, k, c, out, i, None)
-    if rest > 0:
-        _count_lanes(words, digits, t, used, states, place, k, c, out, width - rest, rest)
+    for k in range(counts.shape[0]):
+        for c in range(converted):
+            _add_counts(cells.all_scales[k : k + 1], counts[k, c : c + 1], c, values)
 
 
 @inlined_kernel
-def _count_lanes(words, digits, t, used, states, place, k, c, out, i, rest):
+def _count(words, digits, t, used, states, place, out):
+    """out[0, t, i] += number of driven cells in the high state in the first `used` words.
+
+    states (places, W, n), in place `place`; out (1 + Q, T, n).
+    """
+    width, each = out.shape[2], lane_count(out)
+    rest = width % each
+    for i in range(0, width - rest, each):
+        _count_lanes(words, digits, t, used, states, place, out, i, None)
+    if rest > 0:
+        _count_lanes(words, digits, t, used, states, place, out, width - rest, rest)
+
+
+@inlined_kernel
+def _count_lanes(words, digits, t, used, states, place, out, i, rest):
     """`_count` in the lanes of one vector."""
     for m in range(digits.shape[0]):
         ones = splat(states.dtype.type(0))
         for w in range(used):
             ones = ones + popcount(splat(words[t, m, w]) & load(states, (place, w, i), rest))
-        total = load(out, (k, c, t, i), rest) + signed(ones) * splat(digits[m])
-        store(total, out, (k, c, t, i), rest)
-
-
-@kernel
-def _count_masked(words, digits, t, states, place, masks, strip, pair, high, c, out):
-    """The same for all words in out[high], and in out[high + 1 + q] among cells of mask q."""
-    if masks.shape[2] == 0:
-        _count(words, digits, t, words.shape[2], states, place, high, c, out)
-    width, each = out.shape[3], lane_count(out)
-    rest = width % each
-    source = (t, place, strip, pair, high, c)
-    for q in range(0, masks.shape[2], 2):
-        for i in range(0, width - rest, each):
-            _masked_lanes(words, digits, source, q, states, masks, out, i, None)
-        if rest > 0:
-            _masked_lanes(words, digits, source, q, states, masks, out, width - rest, rest)
+        total = load(out, (0, t, i), rest) + signed(ones) * splat(digits[m])
+        store(total, out, (0, t, i), rest)
 
 
 @inlined_kernel
-def _masked_lanes(words, digits, source, q, states, masks, out, i, rest):
+def _count_masked(words, digits, t, states, place, masks, out):
+    """The same for all words, and in out[1 + q] among the cells of mask q; masks (Q, W, n)."""
+    if masks.shape[0] == 0:
+        _count(words, digits, t, words.shape[2], states, place, out)
+    width, each = out.shape[2], lane_count(out)
+    rest = width % each
+    for q in range(0, masks.shape[0], 2):
+        for i in range(0, width - rest, each):
+            _masked_lanes(words, digits, t, states, place, q, masks, out, i, None)
+        if rest > 0:
+            _masked_lanes(words, digits, t, states, place, q, masks, out, width - rest, rest)
+
+
+@inlined_kernel
+def _masked_lanes(words, digits, t, states, place, q, masks, out, i, rest):
     """`_count_masked` in the lanes of one vector: two masks, with the first ones all cells."""
-    t, place, strip, pair, high, k = source
-    p = min(q + 1, masks.shape[2] - 1)
+    p = min(q + 1, masks.shape[0] - 1)
     none = splat(states.dtype.type(0))
     for m in range(digits.shape[0]):
         a, b, c = none, none, none
         for w in range(words.shape[2]):
             cells = splat(words[t, m, w]) & load(states, (place, w, i), rest)
-            if q == 0:
-                a = a + popcount(cells)
-            b = b + popcount(cells & load(masks, (strip, pair, q, w, i), rest))
-            c = c + popcount(cells & load(masks, (strip, pair, p, w, i), rest))
+            a = a + popcount(cells)
+            b = b + popcount(cells & load(masks, (q, w, i), rest))
+            c = c + popcount(cells & load(masks, (p, w, i), rest))
         digit = splat(digits[m])
         if q == 0:
-            total = load(out, (high, k, t, i), rest) + signed(a) * digit
-            store(total, out, (high, k, t, i), rest)
-        total = load(out, (high + 1 + q, k, t, i), rest) + signed(b) * digit
-        store(total, out, (high + 1 + q, k, t, i), rest)
+            store(load(out, (0, t, i), rest) + signed(a) * digit, out, (0, t, i), rest)
+        total = load(out, (1 + q, t, i), rest) + signed(b) * digit
+        store(total, out, (1 + q, t, i), rest)
         if p > q:
-            total = load(out, (high + 1 + p, k, t, i), rest) + signed(c) * digit
-            store(total, out, (high + 1 + p, k, t, i), rest)
+            total = load(out, (1 + p, t, i), rest) + signed(c) * digit
+            store(total, out, (1 + p, t, i), rest)
 
 
 @kernel
 def _add_counts(scales, counts, c, values):
-    """values[c, t, i] += sum over k of scales[k] * counts[k, c, t, i]; counts start again."""
+    """values[c, t, i] += sum over k of scales[k] * counts[k, t, i]; counts start again."""
     width = values.shape[2]
     for t in range(values.shape[1]):
         for i in range(0, width, 16):
             rest = width - i
             value = load(values, (c, t, i), rest)
             for k in range(scales.shape[0]):
-                more = to_float(load_as(counts, (k, c, t, i), rest, np.int32))
+                more = to_float(load_as(counts, (k, t, i), rest, np.int32))
                 value = value + splat(scales[k]) * more
             store(value, values, (c, t, i), rest)
-    counts[:, c] = 0
+    counts[:] = 0
 
 
 @kernel

@@ -53,7 +53,8 @@ class Telegraph(NamedTuple):
     a polynomial of the level's bits, the amplitude of one copy divided by the copies.
     """
 
-    scales: NDArray[np.float32]  # (K,) level steps per count
+    all_scales: NDArray[np.float32]  # (1 + E,) level steps per level, and per cell in a mask
+    high_scales: NDArray[np.float32]  # (1 + Q,) per high cell, and per high cell in a mask
     offset: np.float32  # level steps per unit pulse
     everywhere: NDArray[np.int64]  # (E,) the masks in which all cells are counted
     masks: NDArray[Any]  # (strips, C, Q, W, width) planes of the monomials of the level

@@ -64,12 +64,13 @@ def telegraph_of(
     if fraction_bits:
         slope, rest, in_rest = 0.0, monomials, coefficients
     copies = cells * disturbance.traps
-    scales = [2.0**-fraction_bits - copies * slope, *(-copies * c for c in in_rest)]
-    scales += [2 * amplitude.constant, *(2 * c for c in coefficients)]
+    all_scales = [2.0**-fraction_bits - copies * slope, *(-copies * c for c in in_rest)]
+    high_scales = [2 * amplitude.constant, *(2 * c for c in coefficients)]
     masks = monomial_planes(levels, monomials, lane_type)
     most = levels.shape[2] * geometry.max_digit  # counts of one copy
     return Telegraph(
-        scales=np.array(scales, np.float32),
+        all_scales=np.array(all_scales, np.float32),
+        high_scales=np.array(high_scales, np.float32),
         offset=np.float32(-copies * amplitude.constant),
         everywhere=np.array([monomials.index(m) for m in rest], np.int64),
         masks=masks,
