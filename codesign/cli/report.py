@@ -9,6 +9,7 @@ from codesign.cli.console import common_options
 
 FILE = click.Path(path_type=Path)
 ENDINGS = (".html", ".csv", ".md", ".tex")
+SWEEP_FILE = "sweep.json"
 
 
 @click.command(
@@ -42,6 +43,7 @@ def report(
     """Write the report of DIR/result.json: report.html, .csv, .md and .tex beside it.
 
     Two or more DIR: comparison.html, .csv, .md and .tex, in the first.
+    The folder of a sweep: the report of all its points.
     """
     from codesign.report import compare, load_result, result_schema, write_report  # noqa: PLC0415
 
@@ -50,6 +52,9 @@ def report(
         return
     if not folders:
         raise click.UsageError("DIR: expected the folder of a result, found none")
+    if (folders[0] / SWEEP_FILE).is_file():
+        _report_sweep(folders, out, figures, as_json)
+        return
     results = [load_result(folder) for folder in folders]
     subject = results[0] if len(results) == 1 else compare(results)
     folder = folders[0] if folders[0].is_dir() else folders[0].parent
@@ -78,6 +83,29 @@ def _write_figures(subject: Any, folder: Path, ending: str) -> list[Path]:
     from codesign.report.figures import FigureFormat, write_figures  # noqa: PLC0415
 
     return write_figures(subject, folder, FigureFormat(ending))
+
+
+def _report_sweep(
+    folders: tuple[Path, ...], out: Path | None, figures: str | None, as_json: bool
+) -> None:
+    from codesign.report import ReportFormat  # noqa: PLC0415
+    from codesign.report.figures import FigureFormat, write_charts  # noqa: PLC0415
+    from codesign.sweep.charts import sweep_charts  # noqa: PLC0415
+    from codesign.sweep.record import load_sweep_record  # noqa: PLC0415
+    from codesign.sweep.report import render_sweep, write_sweep_report  # noqa: PLC0415
+
+    if len(folders) > 1:
+        raise click.UsageError(f"DIR: expected the folder of a sweep alone, found {len(folders)}")
+    sweep = load_sweep_record(folders[0])
+    written = [folders[0] / f"report{ending}" for ending in ENDINGS] if out is None else [out]
+    for file in written:
+        write_sweep_report(sweep, file)
+    if figures is not None:
+        folder = written[0].parent / "figures"
+        written += write_charts(sweep_charts(sweep), folder, FigureFormat(figures))
+    click.echo(
+        render_sweep(sweep, ReportFormat.JSON).rstrip() if as_json else "\n".join(map(str, written))
+    )
 
 
 def _json(subject: Any) -> str:

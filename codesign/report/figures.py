@@ -1,5 +1,6 @@
 """The charts of a report as figures for papers and slides."""
 
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 
@@ -51,8 +52,17 @@ def write_figures(
     Raises:
         SpecError: the folder cannot be made or written to.
     """
-    # All are drawn before the first is written: a chart that fails leaves nothing behind.
     shown = charts(subject) if isinstance(subject, Result) else comparison_charts(subject)
+    return write_charts(shown, folder, format)
+
+
+def write_charts(shown: Mapping[str, Chart], folder: Path, format: FigureFormat) -> list[Path]:
+    """Write charts into `folder` (made if missing), each whole; their paths.
+
+    Raises:
+        SpecError: the folder cannot be made or written to.
+    """
+    # All are drawn before the first is written: a chart that fails leaves nothing behind.
     drawn = {name: figure(chart, format) for name, chart in shown.items()}
     make_folder(folder)
     paths = []

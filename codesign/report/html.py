@@ -25,6 +25,7 @@ _TEMPLATES = (
     "parts.html.j2",
     "page.html.j2",
     "compare.html.j2",
+    "sweep.html.j2",
     "style.css.j2",
     "script.js.j2",
 )

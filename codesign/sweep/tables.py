@@ -1,7 +1,7 @@
 """A sweep as tables and text."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from codesign.report.content import interval
@@ -38,10 +38,12 @@ def shown(value: Any) -> str:
     return json.dumps(value) if isinstance(value, dict | list | tuple) else str(value)
 
 
-def point_table(sweep: Sweep) -> Table:
-    """Every point that has a result."""
+def point_table(sweep: Sweep, points: Sequence[SweepPoint] | None = None) -> Table:
+    """Points that have a result; None: all of them."""
     done = [point for point in sweep.points if point.outcome is not None]
-    return _table(sweep, "points", f"{len(done)} points.", done)
+    some = done if points is None else points
+    left_out = "" if len(some) == len(done) else f" of {len(done)}; the CSV file has all"
+    return _table(sweep, "points", f"{len(some)} points{left_out}.", some)
 
 
 def front_table(sweep: Sweep) -> Table:
@@ -51,7 +53,7 @@ def front_table(sweep: Sweep) -> Table:
     return _table(sweep, "front", "Points that none beats in accuracy for less energy.", on)
 
 
-def _table(sweep: Sweep, name: str, caption: str, points: list[SweepPoint]) -> Table:
+def _table(sweep: Sweep, name: str, caption: str, points: Sequence[SweepPoint]) -> Table:
     axes = [short(axis) for axis in sweep.axes]
     front = sweep.front
     numbers = [heading for heading, *_ in _NUMBERS]
