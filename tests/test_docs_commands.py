@@ -6,9 +6,9 @@ On a page, in order and in one folder:
     ```console                     `$ command`, with the output below it or none
     ```python                      runs; a ```text block behind it is what it prints
 
-`...` stands for anything; `make docs-outputs` writes what is printed now.  A command must succeed unless `$ echo $?` follows and tells otherwise.
-`<!-- marks: slow, rtl -->` above the first heading marks a page.  codesign/ and examples/ of the
-source tree are there, as for a reader who types from its root.
+`...` stands for anything; `make docs-outputs` writes what is printed now.  A command must succeed
+unless `$ echo $?` follows and tells otherwise.  `<!-- marks: slow, rtl -->` marks a page.
+codesign/ and examples/ are there, as for a reader who types from the root of the sources.
 """
 
 import doctest
