@@ -104,7 +104,7 @@ def _front(sweep: Sweep, points: Sequence[SweepPoint], rows: Sequence[Row]) -> C
     base = alt.Chart(rows_of(rows)).encode(
         x=amount_axis("value", "energy per inference", "J", scale=alt.Scale(zero=False, padding=24))
     )
-    y = alt.Y("accuracy:Q", title="accuracy, %", scale=alt.Scale(zero=False, padding=12))
+    y = alt.Y("accuracy:Q", title="accuracy, %", scale=_percent_scale(rows))
     on_front = base.transform_filter(alt.datum.kind == _FRONT)
     line = on_front.mark_line(color=OUTLINE, interpolate="step-after", strokeWidth=2).encode(
         y=y, order=alt.Order("value:Q")
@@ -125,6 +125,15 @@ def _front(sweep: Sweep, points: Sequence[SweepPoint], rows: Sequence[Row]) -> C
         alt.layer(line, intervals, marks), f"{title}. {summary}", width="container", height=_HEIGHT
     )
     return Chart("accuracy-against-energy", title, summary, spec)
+
+
+def _percent_scale(rows: Sequence[Row]) -> alt.Scale:
+    """Accuracies with some room, within 0 to 100 %, and the intervals of the front."""
+    ends = [row[key] for row in rows if row["kind"] == _FRONT for key in ("low", "high")]
+    ends += [row["accuracy"] for row in rows]
+    room = 0.05 * (max(ends) - min(ends)) or 1.0
+    domain = [max(0.0, min(ends) - room), min(100.0, max(ends) + room)]
+    return alt.Scale(domain=domain, nice=False)
 
 
 def _front_summary(sweep: Sweep) -> str:
@@ -158,8 +167,8 @@ def _along(
     label = "datum.label" if field == "accuracy" else amount_label("J")
     upright: dict[str, Any] = {
         "title": "accuracy, %" if field == "accuracy" else "energy per inference",
-        "scale": alt.Scale(zero=False, padding=8),
-        "axis": alt.Axis(labelExpr=label, tickCount=5),
+        "scale": alt.Scale(zero=False, padding=8) if field == "value" else _percent_scale(rows),
+        "axis": alt.Axis(labelExpr=label, tickCount=5, titlePadding=14),
     }
     base = alt.Chart(rows_of(rows)).encode(
         x=_place(axis, short(sweep.axes[axis]), values), color=_colour(sweep, points, series)

@@ -45,7 +45,8 @@ def _until_one_dies(waiting: Waiting, lost: Waiting, workers: int) -> Iterator[t
         while running or (waiting and not lost):
             while waiting and not lost and len(running) < workers:
                 try:
-                    running[pool.submit(evaluate, waiting[0][1])] = waiting[0]
+                    with _interrupts_held():
+                        running[pool.submit(evaluate, waiting[0][1])] = waiting[0]
                 except BrokenProcessPool:
                     lost.append(waiting[0])
                 waiting.popleft()
@@ -74,6 +75,19 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
         held.close()
         listening.close()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A Ctrl-C waits; processes that start meanwhile never see one, not even while they import."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start(listening: Connection, own_threads: int) -> None:

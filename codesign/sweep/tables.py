@@ -50,7 +50,8 @@ def front_table(sweep: Sweep) -> Table:
     """The points on the front, the cheapest first."""
     on = [point for point in sweep.points if point.index in sweep.front]
     on.sort(key=lambda point: 0.0 if point.outcome is None else point.outcome.energy_J)
-    return _table(sweep, "front", "Points that none beats in accuracy for less energy.", on)
+    table = _table(sweep, "front", "Points that none beats in accuracy for less energy.", on)
+    return table.only(table.headings[:-1])
 
 
 def _table(sweep: Sweep, name: str, caption: str, points: Sequence[SweepPoint]) -> Table:
