@@ -5,6 +5,7 @@ import pytest
 
 from hwsim import _jit
 from hwsim.chip.load import load_arch
+from hwsim.device.spec import Fluctuation, States
 from hwsim.peripherals.spec import AdcRange
 from hwsim.tile.spec import Averaging, Encoding, Engine, Knobs
 from mapping.design import Design
@@ -114,9 +115,19 @@ def test_three_copies_averaged_digitally_change_only_the_rounding_of_the_scale()
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=0.1)
 
 
-@pytest.mark.parametrize("engine", list(Engine))
-def test_results_do_not_depend_on_chunk_or_threads(monkeypatch, engine):
-    network, hardware = small_network(2), arch()
+def with_chains(hardware):
+    """The same cells, their telegraph states lasting for some reads."""
+    noise = hardware.device.fluctuation.model_dump()
+    noise |= {"states": States.MARKOV, "high_dwell_s": 3e-7, "low_dwell_s": 2e-7}
+    fluctuation = Fluctuation.model_validate(noise)
+    return hardware.replace(device=hardware.device.replace(fluctuation=fluctuation))
+
+
+@pytest.mark.parametrize(
+    ("engine", "chained"), [(Engine.MOMENTS, False), (Engine.EXACT, False), (Engine.EXACT, True)]
+)
+def test_results_do_not_depend_on_chunk_or_threads(monkeypatch, engine, chained):
+    network, hardware = small_network(2), with_chains(arch()) if chained else arch()
     placed = plan(layer_shapes(network), hardware)
     results = []
     for workers, chunk in ((1, None), (2, 3), (8, 1)):
