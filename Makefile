@@ -13,7 +13,7 @@ SYSTEM_PACKAGES := g++ make perl iverilog ccache chromium ngspice
 INTERPRETED := $(addprefix tests/hwsim/test_,$(addsuffix .py, \
 	columns disturbances exact fluctuation requantizer rng tile))
 
-.PHONY: setup demo test lint rtl-lint rtl-proofs rtl-mutations rtl-synth types readme validation docs \
+.PHONY: setup torch demo test lint rtl-lint rtl-proofs rtl-mutations rtl-synth types readme validation docs \
 	docs-outputs clean
 
 setup: $(STAMP)
@@ -29,6 +29,10 @@ $(STAMP): pyproject.toml | $(VENV)/bin/python
 	@.ci/system-packages $(SYSTEM_PACKAGES)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
+
+# The optional extra of `hwsim train`.
+torch: setup
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[torch]'
 
 demo: setup
 	$(VENV)/bin/hwsim demo --out out/demo
