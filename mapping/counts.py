@@ -128,16 +128,18 @@ def measured_pulses(
     """
     redundancy = layer.knobs.redundancy
     columns = layer.cols * layer.geometry(arch.tile).columns_per_weight
-    # A word line of a packed array also crosses the columns of the array's other groups.
-    size = layer.groups_per_array
-    group = np.arange(layer.groups)
-    neighbours = np.minimum(layer.groups - group // size * size, size)
     per_group = row_pulses.sum(axis=1, dtype=np.float64)
     return EventCounts(
         row_pulses=float(per_group.sum()) * layer.col_blocks * redundancy,
-        cell_pulses=float(per_group @ neighbours) * columns * redundancy,
+        cell_pulses=float(per_group @ crossed_groups(layer)) * columns * redundancy,
         level_pulses=float((row_pulses.astype(np.float64) * row_levels).sum()) * redundancy,
     )
+
+
+def crossed_groups(layer: LayerPlan) -> NDArray[np.int64]:
+    """(groups,) groups whose columns a word line crosses: all those packed onto its array."""
+    size = layer.groups_per_array
+    return np.minimum(layer.groups - np.arange(layer.groups) // size * size, size)
 
 
 def middle_cluster(layer: LayerPlan, chip: ChipSpec) -> int:

@@ -12,8 +12,11 @@ which are tables over codes: the same moments as hwsim.tile's engine `moments`. 
 of a cell's state from one phase to the next: 0 for independent states, exp(-rate * phase) for
 chains with dwell times, of which training thus sees the correlation within one product, not that
 between products.  Errors that last (programming, frozen states) disturb the weight itself, with
-the variance `lasting[w]`.  Every conversion adds converter noise and, where its least significant
-bit is coarser than a level step, the variance lsb^2 / 12 of rounding (Bennett, 1948).
+the variance `lasting[w]`.  Every conversion adds converter noise and rounds to its least
+significant bit: lsb^2 / 12 (Bennett, 1948) where that is coarser than a level step; otherwise
+what rounding makes of noise around an integer (Sripad and Snyder, IEEE Trans. ASSP 25, 1977):
+
+    Var round(N(0, v)) = v + 1/12 + sum_n (-1)^n exp(-2 pi^2 n^2 v) (4 v + 1 / (pi n)^2).
 
 Left out: drift, stuck cells, resistive lines, offsets of converters, clipping.
 """
@@ -29,7 +32,7 @@ from hwsim.device.spec import Device, Scenario, States
 from hwsim.tile.converter import converts_differences
 from hwsim.tile.disturbance import Disturbance
 from hwsim.tile.encoding import encode, phase_weights, slice_weights
-from hwsim.tile.geometry import Geometry, ceil_div
+from hwsim.tile.geometry import Geometry
 from hwsim.tile.noise import column_noise
 from hwsim.tile.schedule import phase_cycles
 
@@ -53,18 +56,16 @@ class ProductNoise:
     variance: FloatArray  # of fresh fluctuation
     lasting: FloatArray  # variance of programming error and frozen states
     current: FloatArray  # variance of the current's own noise, per pulse of a row
-    converter: float  # variance of every product: the converters' noise
-    rounding: float  # and what their least significant bit leaves
+    converter: float  # variance of a product from one array: its converters' noise
+    conversions: float  # sum of squared weights of the conversions of a product from one array
+    shift: int = 0  # log2 of the converter's least significant bit in level steps
 
     @classmethod
-    def of(
-        cls, geometry: Geometry, device: Device, scenario: Scenario, rows: int, shift: int = 0
-    ) -> Self:
+    def of(cls, geometry: Geometry, device: Device, scenario: Scenario, shift: int = 0) -> Self:
         """Tables of a layer.
 
         Args:
             geometry: its digits on a tile, redundancy left aside.
-            rows: inputs of a product.
             shift: log2 of the converter's least significant bit in level steps.
         """
         tile, precision = geometry.tile, geometry.precision
@@ -78,7 +79,6 @@ class ProductNoise:
         phases = phase_weights(geometry).astype(float)
         noise = column_noise(device, tile, scenario, 1)
         squared = (phases**2).sum() * (weights**2).sum()
-        squared *= ceil_div(rows, geometry.inputs_per_array)
         if converts_differences(geometry):
             squared /= 2
         kept = 0.0
@@ -100,7 +100,8 @@ class ProductNoise:
             lasting=summed(disturbance.sigma**2 + (switching if frozen else still), 2),
             current=summed(noise.per_pulse + noise.per_level * np.arange(amplitude.size), 2),
             converter=float(squared * noise.floor),
-            rounding=float(squared * 4.0**shift / 12) if shift else 0.0,
+            conversions=float(squared),
+            shift=shift,
         )
 
 

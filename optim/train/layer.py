@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.peripherals.requantizer import real_multiplier
+from hwsim.tile.spec import Averaging
 from mapping.lower import window
 from mapping.network import LayerIntegers, Node, QuantParams
 from optim.product_noise import ProductNoise
@@ -18,6 +19,7 @@ from optim.train.straight import looked_up, rounded
 RHO_LIMITS = (0.25, 8.0)
 #: Tables that depend on how much of the window is in use.
 _TABLES = ("mean", "variance", "lasting", "current")
+_RIPPLES = 6  # terms of the series of rounded noise
 _TINY = 1e-12  # keeps the slope of a square root finite
 
 
@@ -29,6 +31,7 @@ class CellEnergy:
     lowest_J: float
     level_J: float
     columns: int  # cells of a weight
+    neighbours: NDArray[np.int64]  # (groups,) groups whose columns a word line crosses
 
 
 @final
@@ -45,6 +48,8 @@ class LayerHardware:
     part: ProductNoise
     lowest: float
     energy: CellEnergy
+    fill: float  # rows of a product with one copy, in arrays
+    averaging: Averaging
 
 
 @final
@@ -122,13 +127,13 @@ class CodedLayer(nn.Module):
         weight, bias = self.integers()
         acc = self.product(codes, weight)
         if strength > 0:
-            acc = acc + strength * self._noise(codes.detach(), weight.detach())
+            acc = acc + strength * self.noise(codes.detach(), weight.detach())
         acc = acc + self._along(bias.to(acc.dtype))
         real = acc * self._along(self.multiplier.to(acc.dtype))
         out = real if self.output is None else self._saturated(rounded(real))
         return out, self._energy(codes, weight)
 
-    def _noise(self, codes: Tensor, weight: Tensor) -> Tensor:
+    def noise(self, codes: Tensor, weight: Tensor) -> Tensor:
         """What one read of fresh device states adds; gradients go to rho alone."""
         inputs = codes.long() % self.squares.numel()
         values = weight.long() % self.variance.numel()
@@ -137,9 +142,7 @@ class CodedLayer(nn.Module):
         if self.current.any():
             lengths = self.lengths[inputs]
             variance = variance + self._summed(lengths, self._table("current"), values)
-        # A conversion spans all copies: its own noise falls with them, its rounding does not.
-        variance = (variance.clamp(min=0) + self._converter()) / copies
-        variance = variance + self.hardware.whole.rounding
+        variance = self._converted(variance.clamp(min=0), copies)
         noise = torch.sqrt(variance + _TINY)
         noise = noise * torch.randn_like(variance.expand(self._out_shape(variance, weight)))
         if not (self.mean.any() or self.lasting.any()):
@@ -159,6 +162,30 @@ class CodedLayer(nn.Module):
         """Variance of the converters' noise; an unused window makes it larger against a level."""
         whole, part = self.hardware.whole.converter, self.hardware.part.converter
         return whole * torch.as_tensor(part / whole if whole else 1.0) ** self._narrowed()
+
+    def _converted(self, variance: Tensor, copies: Tensor) -> Tensor:
+        """The mean of copies behind converters, from the cells' variance with one copy.
+
+        Analog copies share a conversion and need as many more rows.
+        """
+        analog = self.hardware.averaging is Averaging.ANALOG
+        shared = copies if analog else torch.ones(())
+        arrays = (self.hardware.fill * shared.detach()).ceil()
+        one = variance / shared / arrays + self._converter() / shared**2
+        total = arrays * (one + self._rounding(one))
+        return total if analog else total / copies
+
+    def _rounding(self, variance: Tensor) -> Tensor:
+        """What rounding adds to a variance from one array, as if its conversions were alike."""
+        whole = self.hardware.whole
+        if whole.shift:
+            return torch.full((), whole.conversions * 4.0**whole.shift / 12)
+        each = variance / whole.conversions  # in level steps
+        added = torch.full_like(each, 1 / 12)
+        for n in range(1, _RIPPLES + 1):
+            ripple = torch.exp(-2 * (math.pi * n) ** 2 * each) * (4 * each + (math.pi * n) ** -2)
+            added = added + (-1) ** n * ripple
+        return whole.conversions * torch.maximum(added, -each)
 
     def _narrowed(self) -> Tensor:
         """0 with the whole window in use, 1 with the least share."""
@@ -194,7 +221,11 @@ class CodedLayer(nn.Module):
             levels = levels.sum(dim=outputs, keepdim=True)
             rows = torch.full_like(levels, weight.shape[outputs] * energy.columns)
         else:
-            rows = torch.full_like(levels, energy.columns)
+            crossed = torch.from_numpy(energy.neighbours).repeat_interleave(
+                len(weight) // len(energy.neighbours)
+            )
+            rows = (energy.columns * crossed).reshape(-1, *[1] * (levels.dim() - 1))
+            rows = rows.expand_as(levels)
         rho = self.rho
         lowest = energy.lowest_J * rho.clamp(min=1.0)
         cells = lowest * rows + energy.level_J * rho * levels

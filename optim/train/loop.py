@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, final
 
 import numpy as np
@@ -151,8 +152,9 @@ class Training:
         try:
             state: dict[str, Any] = torch.load(file, weights_only=True)
             same = state["content"] == self._content
-        except (OSError, KeyError, RuntimeError, ValueError, EOFError) as error:
-            raise DataError(f"{file}: expected a checkpoint, found {error!r:.100}") from None
+        except (OSError, LookupError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+            kind = type(error).__name__
+            raise DataError(f"{file}: expected a checkpoint, found another file ({kind})") from None
         if not same:
             raise DataError(
                 f"{file}: expected a checkpoint of this training, found one of another recipe, "

@@ -16,6 +16,7 @@ from hwsim.tile.geometry import Geometry
 from hwsim.tile.knobs import device_with
 from mapping.coded_operators import digital_evaluation
 from mapping.codes import encode
+from mapping.counts import crossed_groups
 from mapping.network import (
     LINEAR_OPS,
     LayerIntegers,
@@ -154,7 +155,7 @@ class CodedNetwork(nn.Module):
                 values[node.output] = linear(node, values[node.inputs[0]])
                 continue
             arrays = [
-                values[name] if name in values else torch.from_numpy(plain.constants[name])
+                values[name] if name in values else torch.tensor(plain.constants[name])
                 for name in node.inputs
             ]
             values[node.output] = digital(node, arrays)
@@ -203,20 +204,28 @@ def _hardware(layer: LayerPlan, arch: Arch, shift: int) -> LayerHardware:
 
     def noise(share: float) -> ProductNoise:
         device = device_with(arch.device, knobs.replace(conductance_scale=share))
-        return ProductNoise.of(single, device, arch.scenario, layer.rows, shift)
+        return ProductNoise.of(single, device, arch.scenario, shift)
 
     table = arch.device.fluctuation and arch.device.fluctuation.law is AmplitudeLaw.TABLE
     lowest = 1.0 if table else RHO_LIMITS[0]
-    return LayerHardware(noise(1.0), noise(lowest), lowest, _cell_energy(arch, single))
+    return LayerHardware(
+        noise(1.0),
+        noise(lowest),
+        lowest,
+        _cell_energy(layer, arch, single),
+        layer.rows * layer.groups_per_array / single.inputs_per_array,
+        single.tile.averaging,
+    )
 
 
-def _cell_energy(arch: Arch, geometry: Geometry) -> CellEnergy:
+def _cell_energy(layer: LayerPlan, arch: Arch, geometry: Geometry) -> CellEnergy:
     tile = geometry.tile
     joules = tile.read_voltage_V**2 * unit_pulse_s(tile)
     return CellEnergy(
         lowest_J=joules * arch.device.conductance_min_S,
         level_J=joules * level_step(arch.device, tile.cell_bits),
         columns=geometry.columns_per_weight,
+        neighbours=crossed_groups(layer),
     )
 
 

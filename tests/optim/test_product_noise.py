@@ -39,9 +39,7 @@ def predicted(noise, weights, codes):
     w, x = weights % 256, codes % noise.squares.size
     lengths, squares = noise.lengths[x], noise.squares[x]
     mean = codes @ (weights + noise.mean[w])
-    variance = (
-        squares @ noise.variance[w] + lengths @ noise.current[w] + noise.converter + noise.rounding
-    )
+    variance = squares @ noise.variance[w] + lengths @ noise.current[w] + noise.converter
     return mean, variance + codes.astype(float) ** 2 @ noise.lasting[w]
 
 
@@ -82,7 +80,7 @@ def test_products_have_the_mean_and_variance_of_the_tables(name):
     converter = Converter(16, 0, converts_differences(geometry))
     matrix = ProgrammedMatrix(weights[None], geometry, converter, cell)
     products = matrix.multiply(codes).values
-    noise = ProductNoise.of(geometry, cell, Scenario(), ROWS)
+    noise = ProductNoise.of(geometry, cell, Scenario())
     mean, variance = predicted(noise, weights, codes[:1])
     # Each of the codes that are summed is rounded by itself.
     lanes = (2.0 ** (2 * np.arange(8)[:, None] + 4 * np.arange(4))).sum() / 12
@@ -111,7 +109,7 @@ def test_lasting_errors_spread_products_over_devices_as_the_tables_say(frozen):
     weights = random.integers(-127, 128, (ROWS, 60))
     codes = random.integers(0, 256, (1, ROWS)).astype(np.int16)
     converter = Converter(16, 0, converts_differences(geometry))
-    noise = ProductNoise.of(geometry, cell, Scenario(), ROWS)
+    noise = ProductNoise.of(geometry, cell, Scenario())
     _, variance = predicted(noise, weights, codes)
     found = np.stack(
         [
@@ -128,7 +126,7 @@ def test_lasting_errors_spread_products_over_devices_as_the_tables_say(frozen):
 
 def test_pulses_and_levels_are_those_that_events_count():
     geometry = Geometry(tile(dac_bits=2), Precision())
-    noise = ProductNoise.of(geometry, BASE.device, Scenario(), ROWS)
+    noise = ProductNoise.of(geometry, BASE.device, Scenario())
     random = np.random.default_rng(7)
     weights = random.integers(-127, 128, (ROWS, OUTPUTS))
     codes = random.integers(0, 256, (30, ROWS)).astype(np.int16)
@@ -140,16 +138,16 @@ def test_pulses_and_levels_are_those_that_events_count():
 
 def test_a_device_that_nothing_disturbs_has_no_noise():
     quiet = BASE.device.replace(fluctuation=None, programming=None)
-    noise = ProductNoise.of(Geometry(tile(), Precision()), quiet, Scenario(), ROWS)
-    assert noise.converter == noise.rounding == 0
+    noise = ProductNoise.of(Geometry(tile(), Precision()), quiet, Scenario())
+    assert noise.converter == 0
     assert not any(table.any() for table in (noise.variance, noise.lasting, noise.mean))
 
 
 def test_bit_serial_reads_have_the_closed_variance_ratio():
     """Mean over uniform codes of sum 4^t b_t against x^2: (2^B + 1) / (2^(B + 1) - 1)."""
-    serial = ProductNoise.of(Geometry(tile(), Precision(input_bits=4)), BASE.device, Scenario(), 1)
+    serial = ProductNoise.of(Geometry(tile(), Precision(input_bits=4)), BASE.device, Scenario())
     pulse = Geometry(tile(dac_bits=4), Precision(input_bits=4))
-    whole = ProductNoise.of(pulse, BASE.device, Scenario(), 1)
+    whole = ProductNoise.of(pulse, BASE.device, Scenario())
     ratio = serial.squares.mean() / whole.squares.mean()
     assert ratio == pytest.approx((2**4 + 1) / (2**5 - 1))
 
@@ -160,7 +158,7 @@ def test_states_that_last_for_some_phases_add_up_as_chains_do(dwell_s):
     chains = {"states": "markov", "high_dwell_s": dwell_s, "low_dwell_s": dwell_s}
     law = Fluctuation(law=AmplitudeLaw.ABSOLUTE, amplitude=0.1, source="test", **chains)
     geometry = Geometry(tile(), Precision(input_bits=4))
-    noise = ProductNoise.of(geometry, device(fluctuation=law), Scenario(), 1)
+    noise = ProductNoise.of(geometry, device(fluctuation=law), Scenario())
     random, runs = np.random.default_rng(8), 200_000
     # A 16-bit conversion takes 17 cycles of 1 ns, for 8 columns in turn.
     stays = (1 + np.exp(-8 * 17e-9 * 2 / dwell_s)) / 2
@@ -176,7 +174,7 @@ def test_two_conversions_of_a_pair_add_twice_the_noise_of_one():
     read = ReadNoise(converter_A=3e-6, source="test")
     analog, digital = (
         ProductNoise.of(
-            Geometry(tile(noise=read, subtraction=way), Precision()), BASE.device, Scenario(), ROWS
+            Geometry(tile(noise=read, subtraction=way), Precision()), BASE.device, Scenario()
         )
         for way in (Subtraction.ANALOG, Subtraction.DIGITAL)
     )

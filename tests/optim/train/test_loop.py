@@ -1,0 +1,121 @@
+"""The training loop: the same bits however often it is interrupted."""
+
+import pytest
+
+from hwsim.errors import DataError, SpecError
+from optim.problem import Examples
+from tests.reference import many_operators
+
+torch = pytest.importorskip("torch", reason="needs the torch extra")
+
+import numpy as np  # noqa: E402
+
+from hwsim.chip.load import load_arch  # noqa: E402
+from mapping.onnx_import import import_network  # noqa: E402
+from mapping.plan import plan  # noqa: E402
+from mapping.quantize import Scheme, quantize  # noqa: E402
+from mapping.shapes import layer_shapes  # noqa: E402
+from optim.rho import settled  # noqa: E402
+from optim.train.loop import Training  # noqa: E402
+from optim.train.network import CodedNetwork  # noqa: E402
+from optim.train.recipe import Augmentation, Recipe, Technique, load_recipe  # noqa: E402
+
+pytestmark = pytest.mark.torch
+ARCH = load_arch("emt-strong")
+IMAGES = many_operators.IMAGES
+EXAMPLES = Examples(IMAGES, np.arange(len(IMAGES)) % 5)
+RECIPE = Recipe(epochs=3, batch=16, augmentation=Augmentation.SHIFT_FLIP, energy_weight=1.0)
+
+
+class Killed(Exception):
+    """As a signal would end it."""
+
+
+@pytest.fixture
+def network(tmp_path):
+    """`network()`: a fresh small network in codes."""
+    file = many_operators.write(tmp_path / "small.onnx")
+    quantized = quantize(import_network(file).network, IMAGES, Scheme(activation_bits=4))
+    placed = plan(layer_shapes(quantized), ARCH)
+    return lambda: CodedNetwork(quantized, placed, ARCH)
+
+
+def expect_equal(one, other):
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("steps", [2, 4, 8])
+def test_a_killed_training_ends_like_one_that_was_not(network, tmp_path, steps):
+    whole, resumed, file = network(), network(), tmp_path / "checkpoint.pt"
+    history = Training(whole, EXAMPLES, RECIPE, None).run()
+
+    def kill(done, _steps):
+        if done == steps:
+            raise Killed
+
+    with pytest.raises(Killed):
+        Training(network(), EXAMPLES, RECIPE, file).run(kill)
+    torch.manual_seed(99)  # another process
+    training = Training(resumed, EXAMPLES, RECIPE, file)
+    assert len(training.history) == (steps - 1) // 3
+    assert training.run() == history
+    expect_equal(whole, resumed)
+
+
+def test_a_finished_training_is_not_run_again(network, tmp_path):
+    file = tmp_path / "checkpoint.pt"
+    history = Training(network(), EXAMPLES, RECIPE, file).run()
+
+    def never(done, _steps):
+        raise AssertionError(done)
+
+    assert Training(network(), EXAMPLES, RECIPE, file).run(never) == history
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": 1}, {"epochs": 4}, {"techniques": frozenset([Technique.ENERGY])}]
+)
+def test_a_checkpoint_of_another_recipe_is_refused(network, tmp_path, changes):
+    file = tmp_path / "checkpoint.pt"
+    Training(network(), EXAMPLES, RECIPE.replace(epochs=1), file).run()
+    with pytest.raises(DataError, match=r"checkpoint.pt: expected a checkpoint of this training"):
+        Training(network(), EXAMPLES, RECIPE.replace(epochs=1).replace(**changes), file)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 and more"])
+def test_a_file_that_is_no_checkpoint_is_refused(network, tmp_path, content):
+    file = tmp_path / "checkpoint.pt"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"checkpoint.pt: expected a checkpoint, found") as caught:
+        Training(network(), EXAMPLES, RECIPE, file)
+    assert "\n" not in str(caught.value)
+
+
+def test_energy_in_the_loss_lowers_energy_and_settles_on_what_tiles_make(network):
+    own = network()
+    recipe = RECIPE.replace(energy_weight=100.0, rho_learning_rate=0.1)
+    history = Training(own, EXAMPLES, recipe, None).run()
+    assert history[-1].energy_J < 0.9 * history[0].energy_J
+    assert all(rho == pytest.approx(settled(rho)) for rho in own.rho().values())
+    assert max(own.rho().values()) < 1
+
+
+def test_without_technique_b_every_rho_stays(network):
+    own = network()
+    recipe = RECIPE.replace(techniques=frozenset([Technique.DEVICE_STATES]), rho=2.0)
+    Training(own, EXAMPLES, recipe, None).run()
+    assert list(own.rho().values()) == pytest.approx([2.0] * len(own.rho()))
+
+
+def test_noise_ramps_up_and_stays_off_without_technique_a():
+    recipe = Recipe(ramp=0.4)
+    assert [recipe.strength(done) for done in (0.0, 0.2, 0.4, 1.0)] == [0.0, 0.5, 1.0, 1.0]
+    assert Recipe(techniques=frozenset()).strength(1.0) == 0
+
+
+def test_a_recipe_names_a_wrong_key(tmp_path):
+    file = tmp_path / "recipe.yaml"
+    file.write_text("epoch: 3\n")
+    with pytest.raises(SpecError, match=r"recipe.yaml: epoch: .*did you mean 'epochs'"):
+        load_recipe(file, {})
