@@ -39,7 +39,7 @@ def on_cluster(tasks: Mapping[str, Task], address: str) -> Iterator[tuple[str, A
             client.submit(_evaluate_there, task, key=f"hwsim-{key}", pure=False): key
             for key, task in tasks.items()
         }
-        for done in distributed.as_completed(futures):
+        for done in distributed.as_completed(futures, loop=client.loop):
             if done.status == "finished":
                 yield futures[done], done.result()
             else:

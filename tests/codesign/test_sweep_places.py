@@ -1,0 +1,313 @@
+"""Sweeps on processes and on a cluster: the same results, whatever dies on the way."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import yaml
+
+from codesign.cli.entry import run as hwsim
+from codesign.sweep import load_sweep_record, plan_sweep, run_sweep
+from codesign.sweep.record import STORE_FILE
+from hwsim.errors import HwsimError
+from optim.store import EvaluationStore
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs kill -9 and /proc")
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-c", "from codesign.cli import main; main()"]
+POINTS = 16  # of the longest sweep
+PATIENCE_S = 900.0  # kernels may have to be compiled first, on a busy machine
+
+#: Counts evaluations where they end: one line each, of a key, before the answer is handed on.
+SPY = """
+import sys
+from codesign.sweep import evaluate as place
+from codesign.sweep import run
+from codesign.cli import main
+
+whole = run.evaluate
+
+def counted(task):
+    answer = whole(task)
+    with open(sys.argv[1], "a") as log:
+        log.write(task.key + "\\n")
+    return answer
+
+run.evaluate = counted
+main(sys.argv[2:])
+"""
+
+
+def write_sweep(folder: Path, points: int, samples: int = 4, **base: Any) -> Path:
+    """A sweep of seeds: every point takes as long, and differs."""
+    base = {
+        "network": str(ROOT / "codesign" / "demo" / "digits.onnx"),
+        "data": "digits",
+        "samples": samples,
+        "device_samples": 1,
+        "arch": "emt-strong",
+        **base,
+    }
+    file = folder / "sweep.yaml"
+    file.write_text(yaml.safe_dump({"base": base, "grid": {"seed": list(range(points))}}))
+    return file
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], dict[str, Any]]:
+    """`alone(points)`: answers by key of a sweep in one process, without interruption."""
+    folder = tmp_path_factory.mktemp("alone")
+    run_sweep(plan_sweep(write_sweep(folder, POINTS)), folder / "out", workers=1)
+    kept = dict(answers(folder / "out"))
+
+    def of(points: int) -> dict[str, Any]:
+        keys = {point.task.key for point in plan_sweep(write_sweep(folder, points)).points}
+        return {key: kept[key] for key in keys}
+
+    return of
+
+
+def answers(out: Path) -> Iterator[tuple[str, Any]]:
+    from optim.store import content_key
+
+    for question, answer in EvaluationStore(out / STORE_FILE):
+        yield content_key(question), answer
+
+
+def until(ready: Callable[[], Any]) -> Any:
+    """What `ready` says, once it is true."""
+    end = time.monotonic() + PATIENCE_S
+    while not (found := ready()):
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+    return found
+
+
+def until_kept(out: Path, least: int, running: Any) -> None:
+    """Wait for answers of a process that is still at work."""
+
+    def kept() -> bool:
+        assert running.poll() is None, "ended before its time"
+        return (out / STORE_FILE).exists() and len(EvaluationStore(out / STORE_FILE)) >= least
+
+    until(kept)
+
+
+def children(pid: int) -> list[int]:
+    """Processes below `pid`, those that only track resources left out."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, IndexError):
+            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if parent == pid and b"spawn_main" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def gone(pid: int) -> bool:
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Any]]:
+    """`start(command, **options)`: a process that does not outlive its test."""
+    own: list[subprocess.Popen[Any]] = []
+
+    def begin(command: list[str], **options: Any) -> subprocess.Popen[Any]:
+        own.append(subprocess.Popen(command, **options))
+        return own[-1]
+
+    yield begin
+    for each in reversed(own):
+        each.kill()
+        each.wait()
+
+
+@posix
+@pytest.mark.slow
+def test_a_sweep_killed_again_and_again_computes_nothing_finished_twice(tmp_path, alone, start):
+    points, kills = POINTS, 5
+    file, out, log = write_sweep(tmp_path, points), tmp_path / "out", tmp_path / "evaluations"
+    log.touch()
+    command = [sys.executable, "-c", SPY, str(log), "sweep", str(file), "--out", str(out)]
+    command += ["--workers", "1", "--json"]
+    moments = Random(4)
+    for kill in range(kills):
+        running = start(command, stdout=subprocess.DEVNULL)
+        until_kept(out, 2 * kill, running)
+        time.sleep(moments.uniform(0.0, 0.4))
+        assert running.poll() is None, "finished before it was killed"
+        running.kill()
+        assert running.wait() == -signal.SIGKILL
+    kept_before = len(EvaluationStore(out / STORE_FILE))
+    ended = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    document = json.loads(ended.stdout)
+    assert document["kept"] == kept_before
+    assert document["computed"] == points - kept_before
+    assert dict(answers(out)) == alone(points)
+    evaluations = log.read_text().split()
+    assert set(evaluations) == set(alone(points))
+    # Between an evaluation's end and its row in the store lie milliseconds: a kill may fall there.
+    assert len(evaluations) <= points + kills
+    assert {p["status"] for p in document["points"]} == {"done"}
+
+
+@pytest.mark.slow
+def test_results_are_the_same_on_two_processes(tmp_path, alone):
+    ran = run_sweep(plan_sweep(write_sweep(tmp_path, 5)), tmp_path / "out", workers=2)
+    assert (ran.computed, ran.kept) == (5, 0)
+    assert dict(answers(tmp_path / "out")) == alone(5)
+
+
+@posix
+@pytest.mark.slow
+def test_a_process_that_is_killed_costs_no_point(tmp_path, alone, start):
+    file, out = write_sweep(tmp_path, 8), tmp_path / "out"
+    command = [*COMMAND, "sweep", str(file), "--out", str(out), "--workers", "2", "--json"]
+    running = start(command, stdout=subprocess.PIPE)
+    until_kept(out, 1, running)
+    os.kill(children(running.pid)[0], signal.SIGKILL)
+    document = json.loads(running.communicate(timeout=PATIENCE_S)[0])
+    assert running.returncode == 0
+    assert {p["status"] for p in document["points"]} == {"done"}
+    assert dict(answers(out)) == alone(8)
+
+
+@posix
+@pytest.mark.slow
+def test_processes_end_with_a_sweep_that_is_killed(tmp_path, start):
+    file, out = write_sweep(tmp_path, 50), tmp_path / "out"
+    running = start([*COMMAND, "sweep", str(file), "--out", str(out), "--workers", "2"])
+    own = until(lambda: len(found := children(running.pid)) == 2 and found)
+    until_kept(out, 1, running)
+    running.kill()
+    running.wait()
+    until(lambda: all(map(gone, own)))
+
+
+@posix
+@pytest.mark.slow
+def test_ctrl_c_ends_with_130_and_keeps_what_processes_have_finished(tmp_path, start):
+    file, out = write_sweep(tmp_path, 50), tmp_path / "out"
+    command = [*COMMAND, "sweep", str(file), "--out", str(out), "--workers", "2"]
+    running = start(command, stderr=subprocess.PIPE, start_new_session=True, text=True)
+    until_kept(out, 2, running)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all of them
+    said = running.communicate(timeout=PATIENCE_S)[1]
+    assert running.returncode == 130
+    assert said.splitlines()[-1] == "hwsim: interrupted"
+    assert "Traceback" not in said
+    statuses = [p.status.value for p in load_sweep_record(out).points]
+    assert statuses.count("done") == len(EvaluationStore(out / STORE_FILE)) >= 2
+    assert statuses.count("done") + statuses.count("open") == 50
+
+
+class _Dies:
+    """A task that ends the process that receives it."""
+
+    def __reduce__(self) -> Any:
+        return os._exit, (9,)
+
+
+@pytest.mark.slow
+def test_a_point_that_kills_its_process_is_given_up_and_the_others_are_done(tmp_path, alone):
+    from codesign.sweep.processes import on_processes
+
+    tasks: dict[str, Any] = dict(plan_sweep(write_sweep(tmp_path, 2)).tasks)
+    found = dict(on_processes({"deadly": _Dies(), **tasks}, 2))
+    assert found.pop("deadly") == {"failed": "the process that simulates it died 3 times"}
+    assert found == alone(2)
+
+
+CACHE = """
+import sys
+from pathlib import Path
+from numba.core.caching import IndexDataCacheFile
+from codesign.sweep.kernel_cache import lock_kernel_cache
+
+lock_kernel_cache()
+cache = IndexDataCacheFile(sys.argv[1], "kernel", "stamp")
+for i in range(60):
+    cache.save((sys.argv[2], i), (sys.argv[2], i))
+"""
+
+
+@posix
+def test_processes_that_compile_at_once_find_each_version_under_its_own_name(tmp_path):
+    from numba.core.caching import IndexDataCacheFile
+
+    names = ("a", "b", "c")
+    command = [sys.executable, "-c", CACHE, str(tmp_path)]
+    running = [subprocess.Popen([*command, name]) for name in names]
+    assert [each.wait() for each in running] == [0, 0, 0]
+    cache = IndexDataCacheFile(str(tmp_path), "kernel", "stamp")
+    keys = [(name, i) for name in names for i in range(60)]
+    assert [cache.load(key) for key in keys] == keys
+
+
+@pytest.fixture
+def cluster(tmp_path, start) -> tuple[str, list[Any]]:
+    """A scheduler and two worker processes on this machine: address and workers."""
+    pytest.importorskip("distributed")
+    script = "import sys; from distributed.cli.{0} import main; main()"
+
+    def dask(name: str, place: str, *options: str) -> Any:
+        command = [sys.executable, "-W", "ignore", "-c", script.format(name), *options]
+        with (tmp_path / f"{place}.log").open("wb") as log:
+            return start(command, stderr=log, stdout=log, cwd=tmp_path)
+
+    dask("dask_scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    log = tmp_path / "scheduler.log"
+    address = until(lambda: re.search(r"Scheduler at:\s+(tcp://\S+)", log.read_text())).group(1)
+    plain = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory")
+    places = ("worker0", "worker1")
+    workers = [dask("dask_worker", n, address, *plain, str(tmp_path / n)) for n in places]
+    return address, workers
+
+
+@posix
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path, alone, cluster, start):
+    address, workers = cluster
+    file, out = write_sweep(tmp_path, 12), tmp_path / "out"
+    command = [*COMMAND, "sweep", str(file), "--out", str(out), "--scheduler", address, "--json"]
+    running = start(command, stdout=subprocess.PIPE)
+    until_kept(out, 2, running)
+    workers[0].kill()
+    document = json.loads(running.communicate(timeout=PATIENCE_S)[0])
+    assert running.returncode == 0
+    assert document["computed"] == 12
+    assert dict(answers(out)) == alone(12)
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("distributed")
+    from codesign.sweep import cluster as place
+
+    monkeypatch.setattr(place, "_CONNECT_S", 0.5)
+    asked = ["sweep", str(write_sweep(tmp_path, 2)), "--out", str(tmp_path / "out")]
+    assert hwsim([*asked, "--scheduler", "tcp://127.0.0.1:1"]) == 2
+    said = capsys.readouterr().err
+    assert "--scheduler tcp://127.0.0.1:1: expected a Dask scheduler with workers, found" in said
+    assert "Traceback" not in said
+
+
+def test_without_distributed_the_extra_is_named(monkeypatch):
+    from codesign.sweep.cluster import on_cluster
+
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(HwsimError, match=r"install the \[dask\] extra"):
+        list(on_cluster({}, "tcp://127.0.0.1:1"))
