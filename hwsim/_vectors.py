@@ -6,8 +6,8 @@ time.  Here a vector is a value: loaded once, kept in a register over all words 
 The operations are LLVM's generic ones, so every processor runs them; one with shorter vectors
 takes two or four instructions for each.  Only `lookup` asks for AVX-512 and gathers without it.
 
-Operators `+ - * & >>` are those of the lanes' own type; there is no `+=`, for without the
-compiler a vector is a NumPy array.
+Operators `+ - * / & >>` (`/` of floats) are those of the lanes' own type; there is no `+=`, for
+without the compiler a vector is a NumPy array.
 """
 
 import operator
@@ -288,6 +288,7 @@ else:
     bits_of = _lanewise(
         "IEEE patterns of float32 lanes.", lambda b, v, r: b.bitcast(v, r), lambda _: types.int32
     )
+
     signed = _lanewise(
         "Unsigned lanes read as signed ones.",
         lambda _b, v, _r: v,
@@ -322,8 +323,10 @@ else:
 
         def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
             value, low, high = args
-            value = builder.select(builder.icmp_signed("<", value, low), low, value)
-            return builder.select(builder.icmp_signed(">", value, high), high, value)
+            floats = vector.lane is types.float32
+            compare = builder.fcmp_ordered if floats else builder.icmp_signed
+            value = builder.select(compare("<", value, low), low, value)
+            return builder.select(compare(">", value, high), high, value)
 
         return vector(vector, vector, vector), codegen
 
@@ -372,5 +375,6 @@ else:
     _operator(operator.add, "add", "fadd")
     _operator(operator.sub, "sub", "fsub")
     _operator(operator.mul, "mul", "fmul")
+    _operator(operator.truediv, "sdiv", "fdiv")
     _operator(operator.and_, "and_")
     _operator(operator.rshift, "ashr")

@@ -21,7 +21,10 @@ from hwsim.tile.disturbance import Noise
 from hwsim.tile.planes import Bank
 
 #: Arrays of `Noise`, in the record under their own names.
-NOISE = ("linear", "square", "mean", "variance", "extra", "extra_weights", "extra_lanes", "current")
+NOISE = (
+    *("linear", "square", "cube", "mean", "variance", "third"),
+    *("extra", "extra_weights", "extra_lanes", "current"),
+)
 #: Numbers of `ConverterErrors`, likewise.
 BENDS = ("low", "per_range", "bow", "cubic")
 _ADDRESSES = ("planes", "weights", "lanes", "strip", "number", "offset", "gain", *NOISE)
@@ -49,7 +52,7 @@ if not JIT_DISABLED:
 
 @kernel
 def _digit_words(digits, held, word):
-    """(1, monomials, words) of one phase: the digits' bits, then products of two of them."""
+    """(1, monomials, words) of one phase, as `planes.with_products` has them."""
     planes = carray(digits, (held.digit_bits, held.stride), word)
     words = np.empty((1, held.monomials, held.words), word)
     m = held.digit_bits
@@ -60,6 +63,12 @@ def _digit_words(digits, held, word):
             for w in range(held.words):
                 words[0, m, w] = planes[u, w] & planes[v, w]
             m += 1
+    for u in range(held.digit_bits):
+        for v in range(u + 1, held.digit_bits):
+            for x in range(v + 1, held.digit_bits):
+                for w in range(held.words):
+                    words[0, m, w] = planes[u, w] & planes[v, w] & planes[x, w]
+                m += 1
     return words
 
 
@@ -80,8 +89,10 @@ def _noise(held, word, lane):
     return Noise(
         carray(_pointer(held.linear), (held.monomials,), np.float32),
         carray(_pointer(held.square), (held.monomials,), np.float32),
+        carray(_pointer(held.cube), (held.monomials,), np.float32),
         carray(_pointer(held.mean), (moments,), np.float32),
         carray(_pointer(held.variance), (moments,), np.float32),
+        carray(_pointer(held.third), (moments,), np.float32),
         carray(_pointer(held.extra), extra, word),
         carray(_pointer(held.extra_weights), (held.extras,), lane),
         carray(_pointer(held.extra_lanes), (1,), np.int64),

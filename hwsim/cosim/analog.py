@@ -19,6 +19,7 @@ from hwsim.cosim import _kernels
 from hwsim.tile.columns import ArrayColumns
 from hwsim.tile.disturbance import Noise
 from hwsim.tile.matrix import ProgrammedMatrix
+from hwsim.tile.planes import input_monomials
 
 #: answer(record, digits, vector, phase, samples); pointers but for the two numbers.
 SIGNATURE = ctypes.CFUNCTYPE(
@@ -109,7 +110,7 @@ def _record(columns: ArrayColumns, arrays: dict[str, NDArray[Any]], inputs: int)
     )
     digit_bits = columns.bank.weights.shape[0]
     record["digit_bits"] = digit_bits
-    record["monomials"] = digit_bits * (digit_bits + 1) // 2
+    record["monomials"] = input_monomials(digit_bits)[0].size
     record["stride"] = 4 * plane_words(inputs) // columns.bank.planes.dtype.itemsize
     record["converted"] = columns.shape[0]
     record["subtract"] = columns.subtract

@@ -1,27 +1,26 @@
 """The tile's hot loops: column sums with and without fresh noise, conversions, shift and add.
 
 Array shapes as in `_sum_kernels`.  A disturbed column sum passes through three loops over
-lanes: its mean (and variance, where it varies from lane to lane), its deviate, its code.
+lanes: its mean (and further moments, where they vary), its deviate (`_draw_kernels`), its code.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from hwsim._jit import kernel
-from hwsim._vectors import (
-    clip,
-    load,
-    load_as,
-    magnitude,
-    root,
-    round_down,
-    splat,
-    store,
-    to_float,
-)
+from hwsim._jit import inlined_kernel, kernel
+from hwsim._vectors import clip, load, load_as, splat, store, to_float
 from hwsim.rng import fold, normal_deviates, random_words
 from hwsim.tile._converter_kernels import at_rest, sense
+from hwsim.tile._draw_kernels import (
+    SAMPLE_BITS,
+    SAMPLE_ONE,
+    Moments,
+    deviates_for,
+    draw,
+    draw_given,
+    sample_all,
+)
 from hwsim.tile._sum_kernels import (
     column_sums,
     count_pulses,
@@ -53,10 +52,7 @@ __all__ = [
 ]
 
 GROUP = 16  # vectors that share one pass over a strip's planes
-SAMPLE_BITS = 8  # a disturbed column sum is sampled in units of 2^-8 level step
-SAMPLE_ONE = np.float32(1 << SAMPLE_BITS)
 
-_HALF = np.float32(0.5)
 _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 
 
@@ -116,10 +112,8 @@ class Space(NamedTuple):
     """Working memory of one strip."""
 
     sums: Any  # (columns of a pair, T, n) lanes
-    values: Any  # (C converted, T, n) float32
-    variances: Any  # the same, or (C converted, T, 1) where no level changes it
-    random: Any  # uint64
-    deviates: Any  # float32
+    moments: Any  # `_draw_kernels.Moments`
+    deviates: Any  # `_draw_kernels.Deviates`
     extra_lanes: Any  # (strips, E) int64
     extra_weights: Any  # (1, E) lanes
 
@@ -129,15 +123,20 @@ def _space(bank, noise, converted, phases):
     strips, pairs, _, _, width = bank.planes.shape
     extras = noise.extra_weights.shape[0]
     varies = noise.current[1] != 0
+    skewed = noise.third[0] != 0 and converted == pairs  # equal ones cancel in a difference
     for e in range(1, noise.variance.shape[0]):
-        varies = varies or noise.variance[e] != 0
-    size = (converted * phases * width + 1) // 2
+        skewed = skewed or noise.third[e] != 0
+        varies = varies or noise.variance[e] != 0 or noise.third[e] != 0
+    lanes = width if varies else 1
+    moments = Moments(
+        np.empty((converted, phases, width), np.float32),
+        np.empty((converted, phases, lanes), np.float32),
+        np.empty((converted, phases if skewed else 0, lanes), np.float32),
+    )
     return Space(
         np.empty((pairs, phases, width), bank.weights.dtype),
-        np.empty((converted, phases, width), np.float32),
-        np.empty((converted, phases, width if varies else 1), np.float32),
-        np.empty(size, np.uint64),
-        np.empty(2 * size, np.float32),
+        moments,
+        deviates_for(moments.values.size),
         np.full((strips, extras), width),
         np.ones((1, extras), bank.weights.dtype),
     )
@@ -145,11 +144,10 @@ def _space(bank, noise, converted, phases):
 
 @kernel
 def moments_block(words, bank, noise, adc, phase_scales, key, first, acc):
-    """Codes of one row block with fresh noise of the right mean and variance per conversion.
+    """Codes of one row block with fresh noise of the right moments per conversion.
 
     As `ideal_block`, but adc converts samples (int32, SAMPLE_BITS fractional bits); noise:
-    Noise; all deviates of vector v in a strip are drawn under the key (key, first + v, strip),
-    column of the pair by column, phase by phase, lane by lane.
+    Noise; vector v in a strip is drawn under the key (key, first + v, strip).
     """
     strips, _, _, _, width = bank.planes.shape
     space = _space(bank, noise, acc.shape[2], words.shape[1])
@@ -162,9 +160,7 @@ def moments_block(words, bank, noise, adc, phase_scales, key, first, acc):
                     continue
                 strip_key = fold(fold(key, first + v), strip)
                 _moments(words, v, strip, bank, noise, adc.subtract, space)
-                random_words(strip_key, 0, space.random)
-                normal_deviates(space.random.view(np.int32), space.deviates)
-                _draw(space.values, space.variances, space.deviates, samples)
+                draw(space.moments, strip_key, space.deviates, samples)
                 sense(samples, v, strip, adc)
                 for c in range(acc.shape[2]):
                     _convert(samples, c, adc, phase_scales, acc, v, strip)
@@ -178,63 +174,60 @@ def sample_strip(words, strip, bank, noise, subtract, key, samples):
     """
     space = _space(bank, noise, samples.shape[0], samples.shape[1])
     _moments(words[None], 0, strip, bank, noise, subtract, space)
-    sample_all(space.values, space.variances, key, samples)
+    draw(space.moments, key, space.deviates, samples)
 
 
-@kernel
-def sample_all(values, variances, key, samples):
-    """Draw what the converters see; number i of `samples` takes deviate i under `key`.
-
-    values and samples (C, T, n); variances the same, or (C, T, 1).
-    """
-    random = np.empty((samples.size + 1) // 2, np.uint64)
-    deviates = np.empty(2 * random.size, np.float32)
-    random_words(key, 0, random)
-    normal_deviates(random.view(np.int32), deviates)
-    _draw(values, variances, deviates, samples)
-
-
-@kernel
+@inlined_kernel
 def _moments(words, v, strip, bank, noise, subtract, space):
-    """Mean and variance of every conversion of one vector in one strip.
+    """Moments of every conversion of one vector in one strip.
 
     With x the digits of the phase and g the cell levels,
         mean     = sum_i x_i g_i + sum_i x_i m(g_i)
         variance = sum_i x_i^2 v(g_i) + noise.floor
-    where m and v are polynomials of the level's bits (device.fluctuation.Polynomial), and x_i
-    and x_i^2 are sums of input monomials, so that everything is a population count.  Where
+        third central moment = sum_i x_i^3 w(g_i)
+    where m, v and w are polynomials of the level's bits (device.fluctuation.Polynomial), and
+    powers of x_i are sums of input monomials, so that everything is a population count.  Where
     the variance is the same for all levels it is one number per phase.
     """
-    space.values[:] = 0
-    space.variances[:] = noise.floor
+    values, variances, thirds = space.moments
+    values[:], variances[:], thirds[:] = 0, noise.floor, 0
     sums, extras = space.sums, space.extra_weights
-    varies = space.variances.shape[2] > 1
+    varies, skewed = variances.shape[2] > 1, thirds.shape[1] > 0
     for m in range(words.shape[2]):
         # Telegraph noise lasts for the whole pulse (x^2), the noise of the current adds up (x).
-        linear, square = noise.linear[m], noise.square[m]
+        linear, square, cube = noise.linear[m], noise.square[m], noise.cube[m]
+        if linear == 0 and square == 0 and not skewed:
+            continue
         mean = (linear * noise.mean[0], linear * (_ONE + noise.mean[1]) * noise.unit)
         base = square * noise.variance[0] + linear * noise.current[0]
         rise = square * noise.variance[1] + linear * noise.current[1]
+        spread = (base, rise * noise.unit)
         sums[:] = 0
         early = subtract and not varies
         sum_strip(words, v, m, bank.planes, strip, bank.weights, 0, bank.lanes, early, sums)
-        _add_sums(words, v, m, subtract, mean, (base, rise * noise.unit), space)
+        _add_sums(words, v, m, subtract, mean, spread, sums, values, variances)
+        if skewed:
+            third = (cube * noise.third[0], cube * noise.third[1] * noise.unit)
+            _add_thirds(words, v, m, subtract, third, sums, thirds)
         for e in range(extras.shape[1]):
             sums[:] = 0
             planes = noise.extra[:, :, e : e + 1]
             sum_strip(words, v, m, planes, strip, extras, 0, space.extra_lanes, early, sums)
             mean = (_ZERO, linear * noise.mean[2 + e])
-            _add_sums(words, v, m, subtract, mean, (_ZERO, square * noise.variance[2 + e]), space)
+            spread = (_ZERO, square * noise.variance[2 + e])
+            _add_sums(words, v, m, subtract, mean, spread, sums, values, variances)
+            if skewed:
+                third = (_ZERO, cube * noise.third[2 + e])
+                _add_thirds(words, v, m, subtract, third, sums, thirds)
 
 
 @kernel
-def _add_sums(words, v, m, subtract, mean, spread, space):
+def _add_sums(words, v, m, subtract, mean, spread, sums, values, variances):
     """Add to mean and variance of all conversions: each per driven row, and times the sums.
 
     Columns of a pair that is converted as one are subtracted for the mean, where what every
     driven row adds cancels, and added for the variance.
     """
-    sums, values, variances = space.sums, space.values, space.variances
     converted, phases, width = values.shape
     varies, both = variances.shape[2] > 1, subtract and sums.shape[0] == 2
     slope, rise = splat(mean[1]), splat(spread[1])
@@ -262,6 +255,27 @@ def _add_sums(words, v, m, subtract, mean, spread, space):
 
 
 @kernel
+def _add_thirds(words, v, m, subtract, third, sums, thirds):
+    """The same for the third moment, which is subtracted as the mean is."""
+    converted, phases, lanes = thirds.shape
+    both = subtract and sums.shape[0] == 2
+    slope = splat(third[1])
+    for t in range(phases):
+        constant = _ZERO if both else third[0] * rows_driven(words, v, t, m)
+        for c in range(converted):
+            if lanes == 1:
+                thirds[c, t, 0] += constant
+                continue
+            for i in range(0, lanes, 16):
+                rest = lanes - i
+                plus = load_as(sums, (c, t, i), rest, np.int32)
+                if both:
+                    plus = plus - load_as(sums, (1, t, i), rest, np.int32)
+                more = splat(constant) + slope * to_float(plus)
+                store(load(thirds, (c, t, i), rest) + more, thirds, (c, t, i), rest)
+
+
+@kernel
 def add_linear(words, m, sums, per_row, slope, out):
     """out[t, i] += per_row * (driven word lines in phase t) + slope * sums[t, i]."""
     every, width = words[None], out.shape[1]
@@ -271,28 +285,6 @@ def add_linear(words, m, sums, per_row, slope, out):
             rest = width - i
             more = splat(slope) * to_float(load_as(sums, (t, i), rest, np.int32))
             store(load(out, (t, i), rest) + (constant + more), out, (t, i), rest)
-
-
-@kernel
-def _draw(values, variances, deviates, samples):
-    """samples[c, t, i] = a Gaussian column sum, as the fixed-point number the converter sees.
-
-    values (C, T, n), variances (C, T, n) or (C, T, 1), deviates flat in the order of samples.
-    """
-    converted, phases, width = samples.shape
-    unit, half = splat(SAMPLE_ONE), splat(_HALF)
-    for c in range(converted):
-        for t in range(phases):
-            # abs: rounding may leave a variance below zero by its last bit.
-            sigma = splat(SAMPLE_ONE * np.sqrt(np.abs(variances[c, t, 0])))
-            start = (c * phases + t) * width
-            for i in range(0, width, 16):
-                rest = width - i
-                if variances.shape[2] > 1:
-                    sigma = unit * root(magnitude(load(variances, (c, t, i), rest)))
-                noisy = unit * load(values, (c, t, i), rest)
-                noisy = noisy + load(deviates, (start + i,), rest) * sigma
-                store(round_down(noisy + half), samples, (c, t, i), rest)
 
 
 @kernel
@@ -350,14 +342,15 @@ def sample_columns(words, bank, noise, subtract, keys, deviates, samples):
     converted, lanes = samples.shape
     space = _space(bank, noise, converted, 1)
     _moments(words[None], 0, 0, bank, noise, subtract, space)
+    drawn = space.deviates.normal
     word = np.empty(1, np.uint64)
     normal = np.empty(2, np.float32)
     for c in range(converted):
         for i in range(lanes):
             random_words(keys[c, i], deviates[c, i] // 2, word)
             normal_deviates(word.view(np.int32), normal)
-            space.deviates[c * lanes + i] = normal[deviates[c, i] % 2]
-    _draw(space.values, space.variances, space.deviates, samples.reshape((converted, 1, lanes)))
+            drawn[c * lanes + i] = normal[deviates[c, i] % 2]
+    draw_given(space.moments, drawn, samples.reshape((converted, 1, lanes)))
 
 
 @kernel

@@ -32,12 +32,14 @@ _PROGRAMMING, _STATES, _FAULTS, _DRIFT = 0x50524F47, 0x53544154, 0x46415553, 0x4
 
 
 class Noise(NamedTuple):
-    """Mean and variance of fresh fluctuation, as `_kernels.moments_block` reads them."""
+    """Three moments of fresh fluctuation, as `_kernels.moments_block` reads them."""
 
     linear: NDArray[np.float32]  # (M,) weight of each input monomial in a digit
     square: NDArray[np.float32]  # (M,) and in the digit's square
+    cube: NDArray[np.float32]  # (M,) and in its third power
     mean: NDArray[np.float32]  # (2 + E,) constant, slope, extra monomials of the level
     variance: NDArray[np.float32]  # (2 + E,)
+    third: NDArray[np.float32]  # (2 + E,) third central moment
     extra: NDArray[Any]  # (strips, C, E, W, width) planes of the extra monomials
     extra_weights: NDArray[Any]  # (E,) ones, in the lanes' type
     extra_lanes: NDArray[np.int64]  # (1,) lanes of a strip
@@ -250,11 +252,12 @@ def _words(count: int, place: tuple[int, ...]) -> NDArray[np.uint32]:
 
 @dataclass(frozen=True)
 class LevelMoments:
-    """Mean and variance of one cell's fresh fluctuation as polynomials of its level's bits."""
+    """Moments of one cell's fresh fluctuation as polynomials of its level's bits."""
 
     monomials: tuple[tuple[int, ...], ...]
     mean: NDArray[np.float32]  # (2 + E,)
     variance: NDArray[np.float32]
+    third: NDArray[np.float32]  # central
 
 
 def level_moments(disturbance: Disturbance, copies: int) -> LevelMoments:
@@ -263,11 +266,13 @@ def level_moments(disturbance: Disturbance, copies: int) -> LevelMoments:
     amplitude = disturbance.fresh_amplitude
     mean = bit_polynomial(amplitude * (2 * duty - 1) * traps)
     variance = bit_polynomial(amplitude**2 * 4 * duty * (1 - duty) * traps / copies)
-    monomials = tuple(sorted({*mean.monomials, *variance.monomials}))
+    skewed = 8 * duty * (1 - duty) * (1 - 2 * duty) * traps / copies**2
+    third = bit_polynomial(amplitude**3 * skewed)
+    monomials = tuple(sorted({*mean.monomials, *variance.monomials, *third.monomials}))
 
     def column(polynomial: Any) -> NDArray[np.float32]:
         by_monomial = dict(zip(polynomial.monomials, polynomial.coefficients, strict=True))
         extra = [by_monomial.get(monomial, 0.0) for monomial in monomials]
         return np.array([polynomial.constant, polynomial.slope, *extra], np.float32)
 
-    return LevelMoments(monomials, column(mean), column(variance))
+    return LevelMoments(monomials, column(mean), column(variance), column(third))

@@ -28,15 +28,17 @@ def moments_of(
     lane_type: Any,
     fraction_bits: int,
 ) -> Noise:
-    """Mean and variance of column sums; levels (C, S, rows, outputs)."""
+    """Three moments of column sums; levels (C, S, rows, outputs)."""
     moments = level_moments(disturbance, _cells_per_line(geometry))
-    linear, square = input_monomials(geometry.tile.dac_bits)
+    linear, square, cube = input_monomials(geometry.tile.dac_bits)
     extra = monomial_planes(levels, moments.monomials, lane_type)
     return Noise(
         linear=linear,
         square=square,
+        cube=cube,
         mean=moments.mean,
         variance=moments.variance,
+        third=moments.third,
         extra=extra,
         extra_weights=np.ones(extra.shape[2], lane_type),
         extra_lanes=np.array([extra.shape[-1]], np.int64),

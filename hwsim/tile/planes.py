@@ -93,7 +93,7 @@ def _last_used(used: Any) -> IntArray:
 
 
 def digit_planes(planes: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
-    """Input monomials of every phase: its digit's bits, then the products of two bits.
+    """Input monomials of every phase: its digit's bits, then the products of two and three.
 
     Args:
         planes: (vectors, 8, words) bit planes of the codes.
@@ -113,19 +113,38 @@ def digit_planes(planes: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
 
 def with_products(bits: NDArray[Any]) -> NDArray[Any]:
     """Input monomials (..., monomials, words) of the bits (..., digit bits, words) of a digit."""
-    pairs = combinations(range(bits.shape[-2]), 2)
-    products = [bits[..., u, :] & bits[..., v, :] for u, v in pairs]
+    products = [
+        np.bitwise_and.reduce(bits[..., picked, :], axis=-2)
+        for picked in map(list, _products(bits.shape[-2]))
+    ]
     if not products:
         return np.ascontiguousarray(bits)
     return np.concatenate([bits, np.stack(products, axis=-2)], axis=-2)
 
 
-def input_monomials(digit_bits: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights of the monomials of `digit_planes` in a digit, and in its square.
+def _products(digit_bits: int) -> list[tuple[int, ...]]:
+    """The bits that are multiplied, two and three at a time."""
+    return [picked for order in (2, 3) for picked in combinations(range(digit_bits), order)]
 
-    x = sum_u 2^u b_u;  x^2 = sum_u 4^u b_u + sum_{u<v} 2^(u+v+1) b_u b_v.
+
+def input_monomials(
+    digit_bits: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Weights of the monomials of `digit_planes` in a digit, in its square and its third power.
+
+    That of a product of bits in x^n is the sum of (-1)^(bits left out) y^n over the digits y
+    made of any of its bits: x^2 = sum_u 4^u b_u + sum_{u<v} 2^(u+v+1) b_u b_v, for one.
     """
-    pairs = list(combinations(range(digit_bits), 2))
-    linear = [2.0**u for u in range(digit_bits)] + [0.0] * len(pairs)
-    square = [4.0**u for u in range(digit_bits)] + [2.0 ** (u + v + 1) for u, v in pairs]
-    return np.array(linear, np.float32), np.array(square, np.float32)
+    singles: list[tuple[int, ...]] = [(u,) for u in range(digit_bits)]
+    monomials = singles + _products(digit_bits)
+
+    def weights(power: int) -> NDArray[np.float32]:
+        return np.array([_weight(picked, power) for picked in monomials], np.float32)
+
+    return weights(1), weights(2), weights(3)
+
+
+def _weight(picked: tuple[int, ...], power: int) -> int:
+    size = len(picked)
+    subsets = [part for k in range(1, size + 1) for part in combinations(picked, k)]
+    return sum((-1) ** (size - len(part)) * sum(1 << u for u in part) ** power for part in subsets)
