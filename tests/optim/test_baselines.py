@@ -1,0 +1,97 @@
+"""What training is compared with."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codesign.images import load_images
+from hwsim.chip.load import load_arch
+from hwsim.cost import load_technology
+from hwsim.device.spec import Fluctuation
+from hwsim.tile.spec import Knobs
+from mapping.design import Design
+from mapping.execute import IdealBackend, run
+from mapping.execute_tiles import TileBackend, calibrate
+from mapping.onnx_import import import_network
+from mapping.plan import plan
+from mapping.quantize import Scheme, quantize
+from mapping.shapes import layer_shapes
+from optim.baselines import Method, binarised, cells_J, compensated, one_for_all
+from optim.price import Pricing
+from optim.problem import Examples, Problem
+
+ARCH = load_arch("emt-strong")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    network = import_network(Path(str(files("codesign.demo").joinpath("digits.onnx")))).network
+    images = load_images("digits", network, 100, True)
+    return quantize(network, images.calibration, Scheme(activation_bits=4)), images
+
+
+def problem(digits, arch):
+    network, images = digits
+    shown = Examples(images.test.images, images.test.labels)
+    technology = load_technology(arch.technology)
+    return Problem(network, arch, technology, images.calibration, shown, shown)
+
+
+def test_nothing_is_compensated_where_nothing_fluctuates(digits):
+    network, images = digits
+    quiet = ARCH.replace(
+        device=ARCH.device.replace(fluctuation=None), tile=ARCH.tile.replace(noise=None)
+    )
+    adc = quiet.tile.adc.replace(bits=12)
+    quiet = quiet.replace(tile=quiet.tile.replace(adc=adc))
+    found = compensated(network, quiet, Design(), images.calibration[:32])
+    for name, layer in network.layers.items():
+        np.testing.assert_array_equal(found.layers[name].bias, layer.bias)
+        np.testing.assert_array_equal(found.layers[name].weight_scale, layer.weight_scale)
+
+
+def test_a_shift_of_the_mean_is_compensated(digits):
+    """Duty 0.9 raises the mean level of every cell: both columns alike but for the level."""
+    network, images = digits
+    law = Fluctuation(law="relative", amplitude=0.3, duty=0.9, source="test")
+    arch = ARCH.replace(device=ARCH.device.replace(fluctuation=law))
+    fixed = compensated(network, arch, Design(), images.calibration[:64])
+    wanted = run(network, images.test.images, IdealBackend(network))
+    errors = []
+    for own in (network, fixed):
+        placed = plan(layer_shapes(own), arch)
+        tiles = TileBackend(
+            own, placed, arch, shifts=calibrate(own, placed, arch, images.calibration)
+        )
+        errors.append(np.abs(run(own, images.test.images, tiles) - wanted).mean())
+    assert errors[1] < 0.7 * errors[0]
+
+
+def test_the_factor_scales_the_energy_of_the_cells(digits):
+    network, _ = digits
+    window = ARCH.replace(device=ARCH.device.replace(conductance_min_S=0.0))
+    pricing = Pricing(problem(digits, window))
+    method = Method("clean", network, window, one_for_all(network), Knobs(dac_bits=1))
+    one = cells_J(pricing, method.design(1.0))
+    for factor in (0.25, 0.5, 2.0, 8.0):
+        assert cells_J(pricing, method.design(factor)) == pytest.approx(factor * one, rel=1e-9)
+    assert method.design(100.0) == method.design(8.0)
+
+
+def test_bit_serial_reads_take_the_closed_share_of_the_energy_of_uniform_codes():
+    """Mean unit pulses of 4-bit codes: B / 2 against (2^B - 1) / 2."""
+    from hwsim.tile.geometry import Digits
+    from mapping.drive_estimate import pulses_of_codes
+
+    codes = np.arange(16, dtype=np.int16)
+    serial, pulse = (pulses_of_codes(codes, Digits(4, bits, False)).mean() for bits in (1, 4))
+    assert serial / pulse == pytest.approx(4 / (2**4 - 1))
+
+
+def test_one_bit_per_cell_needs_more_cells(digits):
+    network, _ = digits
+    tiles = [plan(layer_shapes(network), arch).tiles for arch in (ARCH, binarised(ARCH))]
+    assert tiles[1] >= tiles[0]
+    assert binarised(ARCH).tile.cell_bits == 1
