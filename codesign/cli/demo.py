@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from codesign.cli.console import command_line, common_options, emit, progress_bar
+from codesign.cli.optimize import write_optimized
 from codesign.cli.report import write_reports
 from codesign.cli.simulate import summary
 
 
 @click.command(
     epilog="Example: hwsim demo --out out/demo",
-    short_help="Map, simulate and report an embedded network; offline, under two minutes.",
+    short_help="Map, simulate, optimise, report an embedded network; offline, under two minutes.",
 )
 @click.option(
     "--out",
@@ -24,21 +25,26 @@ from codesign.cli.simulate import summary
 )
 @common_options
 def demo(out: Path, as_json: bool, seed: int) -> None:
-    """Map an embedded network (UCI handwritten digits) onto tiles, and simulate it on them."""
-    from codesign.demo.story import main_result, tell  # noqa: PLC0415
+    """Map an embedded network (UCI handwritten digits) onto tiles, simulate and optimise it."""
+    from codesign.demo.story import improve, main_result, tell  # noqa: PLC0415
     from codesign.report.files import save_result, to_json, write_whole  # noqa: PLC0415
     from mapping.table import map_table  # noqa: PLC0415
 
     with progress_bar("image") as progress:
         plan, results = tell(seed, command_line(), progress)
+        best = improve(seed, command_line(), progress)
     result = main_result(results)
+    results = [*results, best]
     written = [save_result(result, out)]
     write_whole(out / "plan.json", plan.to_json())
     written += [out / "plan.json", *write_reports(result, out)]
+    written += write_optimized(best, out / "optimized")
     if as_json:
         emit({**json.loads(to_json(result)), "runs": [_brief(run) for run in results]})
         return
-    click.echo(f"{map_table(plan)}\n\n{comparison(results)}\n\n{summary(result)}\n")
+    click.echo(
+        f"{map_table(plan)}\n\n{comparison(results)}\n\n{summary(result)}\n\n{best.verdict}\n"
+    )
     click.echo("\n".join(f"wrote {file}" for file in written))
 
 
@@ -46,6 +52,7 @@ def _brief(result: Any) -> dict[str, Any]:
     return {
         "arch": result.arch,
         "backend": result.backend,
+        "certified": result.certified,
         "accuracy": result.accuracy.model_dump(by_alias=True, mode="json"),
         "energy_J": result.energy_J.total,
         "area_m2": result.area_m2.total,
@@ -64,7 +71,7 @@ def comparison(results: Any) -> str:
         rows.append(
             (
                 result.arch,
-                result.backend,
+                result.backend if result.certified is None else "optimised",
                 percent(result.accuracy.mean),
                 f"{100 * low:.2f} to {100 * high:.2f} %",
                 si(result.energy_J.total, "J"),

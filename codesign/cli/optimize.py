@@ -82,7 +82,7 @@ def optimize(
     with progress_bar("step") as progress:
         done = run(wanted, progress)
     result = optimization_result(wanted, done, command_line())
-    written = [] if out is None else _write(result, out)
+    written = [] if out is None else write_optimized(result, out)
     if as_json:
         emit({**json.loads(to_json(result)), "design": design_rows(done)})
     else:
@@ -92,7 +92,8 @@ def optimize(
         click.get_current_context().exit(NOT_CERTIFIED)
 
 
-def _write(result: Any, out: Path) -> list[Path]:
+def write_optimized(result: Any, out: Path) -> list[Path]:
+    """result.json, design.yaml (for `simulate --design`) and the report, in `out`; the files."""
     from codesign.report.files import save_result, write_whole  # noqa: PLC0415
 
     written = [save_result(result, out), out / "design.yaml"]

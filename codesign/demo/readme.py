@@ -6,7 +6,7 @@ python -m codesign.demo.readme
 from pathlib import Path
 
 from codesign.cli.demo import comparison
-from codesign.demo.story import tell
+from codesign.demo.story import improve, tell
 from codesign.simulation import silent
 
 README = Path(__file__).parents[2] / "README.md"
@@ -23,6 +23,7 @@ def with_table(document: str, table: str) -> str:
 def main() -> None:
     """Run the demonstration and rewrite the table."""
     _, results = tell(seed=0, command="", progress=silent)
+    results.append(improve(seed=0, command="", progress=silent))
     document = README.read_text(encoding="utf-8")
     README.write_text(with_table(document, comparison(results)), encoding="utf-8")
 

@@ -3,9 +3,13 @@
 from importlib.resources import as_file, files
 
 from codesign.flow import map_network, simulate
+from codesign.optimize import Optimization, optimize
+from codesign.optimize_record import optimization_result
 from codesign.report.result import Result
 from codesign.simulation import BackendName, Progress, Simulation
 from mapping.plan import Plan
+from optim.grid import Grid
+from optim.target import Population
 
 #: The architecture whose result is reported in full.
 ARCH = "emt"
@@ -16,6 +20,16 @@ RUNS = (
     (ARCH, BackendName.NUMBA),
     ("emt-strong", BackendName.NUMBA),
     ("isaac", BackendName.NUMBA),
+)
+
+#: What is optimised, how much accuracy that may cost, and the knobs: few, to be done at once.
+OPTIMIZED_ARCH, DROP = "emt-strong", 0.02
+GRID = Grid(
+    read_voltages_V=(0.1, 0.2, 0.4),
+    redundancies=(1, 2, 4),
+    adc_bits=(6, 7, 8),
+    conductance_scales=(1.0,),
+    dac_bits=(1, 2),
 )
 
 
@@ -29,6 +43,22 @@ def tell(seed: int, command: str, progress: Progress) -> tuple[Plan, list[Result
             watch = _prefixed(progress, f"{arch} {backend.value}")
             results.append(simulate(asked, command=command, progress=watch))
     return plan, results
+
+
+def improve(seed: int, command: str, progress: Progress) -> Result:
+    """The embedded network on `OPTIMIZED_ARCH` with knobs chosen and certified by layer."""
+    with as_file(files("codesign.demo").joinpath("digits.onnx")) as network:
+        asked = Optimization(
+            network,
+            "digits",
+            arch=OPTIMIZED_ARCH,
+            drop=DROP,
+            population=Population.TEST_SET,
+            grid=GRID,
+            seed=seed,
+        )
+        done = optimize(asked, _prefixed(progress, "optimise"))
+        return optimization_result(asked, done, command)
 
 
 def _prefixed(progress: Progress, name: str) -> Progress:

@@ -262,8 +262,12 @@ def test_demo_tells_the_whole_story_and_the_readme_shows_it(text: Text, tmp_path
     assert runs["emt", "ideal"] == found["accuracy"]["quantized"]
     assert runs["emt", "numba"] == found["accuracy"]["mean"]
     assert runs["emt-strong", "numba"] < runs["emt-weak", "numba"]
-    names = {"plan.json", "result.json", *(f"report.{e}" for e in ("html", "csv", "md", "tex"))}
-    assert {file.name for file in tmp_path.iterdir()} == names
+    assert found["runs"][-1]["certified"]
+    assert found["runs"][-1]["energy_J"] < 0.8 * found["energy_J"]["total"]
+    names = {"result.json", *(f"report.{e}" for e in ("html", "csv", "md", "tex"))}
+    assert {file.name for file in tmp_path.iterdir()} == names | {"plan.json", "optimized"}
+    optimized = {file.name for file in (tmp_path / "optimized").iterdir()}
+    assert optimized == names | {"design.yaml"}
 
 
 def test_arch_list_has_every_preset_with_its_device(text: Text) -> None:
