@@ -1,0 +1,143 @@
+"""The optimiser beside its referees, under equal numbers of simulations.
+
+    .venv/bin/python benchmarks/bench_optimizer.py [--network three-layers|digits] [--drop D]
+
+`three-layers` (64-24-16-10 on the digits) is small enough to simulate every choice of its
+tables.  Every way starts from the same hardware (emt-strong), grid, tuning images and rule of
+acceptance; a simulation is one design, or one layer, on all tuning images.  Ours counts those
+of tables, uniform settings, scan and refinement; the referees get as many.  Energies are those
+of the cheapest accepted design, before any certificate.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.resources import as_file, files
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "reference"))
+
+from three_layers import write_three_layers
+
+from codesign.flow import prepare
+from codesign.simulation import Simulation
+from hwsim.cost import load_technology
+from mapping.execute import IdealBackend, run
+from optim.evaluate import Evaluator
+from optim.grid import Grid
+from optim.price import Pricing
+from optim.problem import Examples, Problem
+from optim.referees import exhaustive, greedy, repetitions, sampled
+from optim.search import Candidate, Judge, PerLayer
+from optim.store import EvaluationStore
+from optim.tables import TableMaker
+from optim.target import Population, Target
+from optim.uniform import Uniform
+
+TUNING = 100
+GRID = Grid(
+    read_voltages_V=(0.1, 0.2, 0.4),
+    redundancies=(1, 2, 4),
+    adc_bits=(5, 6, 7, 8),
+    conductance_scales=(0.5, 1.0),
+    dac_bits=(1, 2),
+)
+INFINITE = float("inf")
+
+
+def problem_of(network: Path) -> Problem:
+    """Digits on emt-strong, the first 100 test images to tune."""
+    case = prepare(Simulation(network, "digits", arch="emt-strong"))
+    test = Examples(case.images.test.images, case.images.test.labels)
+    return Problem(
+        case.network,
+        case.arch,
+        load_technology(case.arch.technology),
+        case.images.calibration,
+        test.taken(slice(TUNING)),
+        test.taken(slice(TUNING, None)),
+    )
+
+
+def bench(problem: Problem, drop: float, folder: Path) -> None:
+    """Print one row per way."""
+    right = [
+        run(problem.network, shown.images, IdealBackend(problem.network)).argmax(1) == shown.labels
+        for shown in (problem.tuning, problem.testing)
+    ]
+    target = Target(
+        right[1],
+        float(right[0].mean()),
+        drop=drop,
+        population=Population.TEST_SET,
+        lasting=problem.lasting,
+    )
+
+    def judge(name: str) -> Judge:
+        """A judge with a store of its own: nobody profits from others' simulations."""
+        evaluator = Evaluator(problem, EvaluationStore(folder / f"{name}.sqlite"), 2)
+        return Judge(evaluator, Pricing(problem), target, lambda *_: None)
+
+    ours = judge("ours")
+    maker = TableMaker(ours.evaluator, ours.pricing, GRID, ours.progress)
+    print("| way | simulations | energy | against ours | seconds |")
+    print("|---|---|---|---|---|")
+    started = time.perf_counter()
+    uniform = Uniform(ours, maker).cheapest(INFINITE)
+    alike = ours.evaluator.store.asked
+
+    start = None if uniform is None else uniform.design.default
+    tables = maker.tables(start)
+    found = PerLayer(ours, tables, start).cheapest(INFINITE)
+    count = ours.evaluator.store.asked
+    row("one setting for all layers", uniform, alike, found, started)
+    row("ours", found, count, found, started)
+    rest: dict[str, Callable[[Judge], Candidate | None]] = {
+        "greedy": lambda judge: greedy(judge, GRID, count),
+        "Optuna TPE": lambda judge: sampled(judge, GRID, count, "TPESampler"),
+        "Optuna NSGA-II": lambda judge: sampled(judge, GRID, count, "NSGAIISampler"),
+        "repetitions alone": lambda judge: repetitions(
+            judge, TableMaker(judge.evaluator, judge.pricing, GRID, judge.progress)
+        ),
+    }
+    if len(problem.shapes) == 3:
+        rest["every choice of our tables"] = lambda judge: exhaustive(judge, tables)
+    for name, way in rest.items():
+        started, own = time.perf_counter(), judge(name)
+        row(name, way(own), own.evaluator.store.asked, found, started)
+
+
+def row(
+    name: str, found: Candidate | None, count: int, ours: Candidate | None, started: float
+) -> None:
+    """Print what a way found."""
+    seconds = time.perf_counter() - started
+    if found is None or ours is None:
+        print(f"| {name} | {count} | none accepted | | {seconds:.0f} |", flush=True)
+        return
+    energy_J = found.price.energy_J
+    ratio = energy_J / ours.price.energy_J
+    print(
+        f"| {name} | {count} | {energy_J * 1e9:.2f} nJ | {ratio:.3f} | {seconds:.0f} |", flush=True
+    )
+
+
+def main() -> None:
+    """Run one network."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", choices=["three-layers", "digits"], default="three-layers")
+    parser.add_argument("--drop", type=float, default=0.06)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if asked.network == "digits":
+            with as_file(files("codesign.demo").joinpath("digits.onnx")) as network:
+                bench(problem_of(network), asked.drop, folder)
+        else:
+            bench(problem_of(write_three_layers(folder / "three.onnx")), asked.drop, folder)
+
+
+if __name__ == "__main__":
+    main()
