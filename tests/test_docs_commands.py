@@ -73,7 +73,7 @@ class Reader:
 
     def _type(self, command: str) -> tuple[int, str]:
         """Status and output; `hwsim` runs in this process, which has its imports already."""
-        words = shlex.split(command)
+        words = shlex.split(command, comments=True)
         if words[0] != "hwsim" or "|" in words:
             return self._shell(command)
         into = words[-1] if words[-2:-1] == [">"] else None
@@ -131,7 +131,7 @@ def read(page: Path, folder: Path) -> None:
 def pages() -> list[object]:
     """Pages with something to run, with their marks."""
     found = []
-    for page in sorted((ROOT / "docs").rglob("*.md")):
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         text = page.read_text(encoding="utf-8")
         if any(language in ("console", "python") for language, _, _ in FENCE.findall(text)):
             named = MARKS.search(text)
