@@ -28,6 +28,7 @@ def load_arch(name_or_path: str | Path) -> Arch:
 
     The key `device` is a device preset's name, a device file, a mapping with its own
     `extends`, or (under `extends`) a mapping that overrides keys of the parent's device.
+    Files that `device` and `technology` name are relative to the file they stand in.
 
     Raises:
         SpecError: no such preset or file, or a key is wrong; file and key are named.
@@ -58,6 +59,9 @@ def _merged(chain: Iterable[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
     for file, content in chain:
         device = content.pop("device", None)
         merged = merge(merged, content)
+        technology = content.get("technology")
+        if isinstance(technology, str) and technology.endswith((".yaml", ".yml")):
+            merged["technology"] = str(file.parent / technology)
         if device is not None:
             merged["device"] = _device_over(merged.get("device"), device, file)
     return merged

@@ -8,6 +8,7 @@ import yaml
 
 from hwsim.chip.load import arch_presets, device_presets, load_arch, load_device
 from hwsim.chip.spec import Arch
+from hwsim.cost.load import load_technology
 from hwsim.device.spec import AmplitudeLaw
 from hwsim.errors import SpecError
 
@@ -74,6 +75,12 @@ def test_a_loaded_arch_prints_as_yaml_that_loads_back_equal(tmp_path: Path) -> N
     arch = load_arch("emt-strong")
     assert load_arch(written(tmp_path, arch.to_yaml())) == arch
     assert Arch.model_validate(yaml.safe_load(arch.to_yaml())) == arch
+
+
+def test_a_technology_file_is_named_relative_to_the_architecture(tmp_path: Path) -> None:
+    tmp_path.joinpath("mine.yaml").write_text("extends: emt-32nm\nname: mine\n")
+    arch = load_arch(written(tmp_path, "extends: emt\ntechnology: mine.yaml"))
+    assert load_technology(arch.technology).name == "mine"
 
 
 @pytest.mark.parametrize(
