@@ -1,0 +1,107 @@
+"""`hwsim train`: what it writes, and how it refuses."""
+
+import csv
+import json
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+
+from codesign.cli.entry import run
+
+DIGITS = str(files("codesign.demo").joinpath("digits.onnx"))
+ASKED = ["train", DIGITS, "--data", "digits", "--arch", "emt-strong", "--train-images", "96"]
+SMALL = [*ASKED, "--samples", "40", "--device-samples", "1", "--epochs", "2", "--json"]
+
+
+WITHOUT_TORCH = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Blocked())
+from codesign.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_without_torch_one_line_names_the_extra(tmp_path):
+    asked = [sys.executable, "-c", WITHOUT_TORCH, *SMALL, "--out", str(tmp_path)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "hwsim: error: training needs torch; install the [torch] extra\n"
+
+
+class TestWithTorch:
+    """What needs the torch extra."""
+
+    pytestmark = pytest.mark.torch
+
+    @pytest.fixture(autouse=True)
+    def _torch(self):
+        pytest.importorskip("torch", reason="needs the torch extra")
+
+    @pytest.mark.slow
+    def test_what_is_written_is_what_simulate_takes(self, tmp_path, capsys):
+        assert run([*SMALL, "--out", str(tmp_path)]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert sorted(file.name for file in tmp_path.iterdir()) == [
+            *("before.yaml", "checkpoint.pt", "design.yaml", "history.csv", "history.json"),
+            "network.onnx",
+        ]
+        asked = ["simulate", str(tmp_path / "network.onnx"), "--data", "digits", "--json"]
+        asked += ["--arch", "emt-strong", "--design", str(tmp_path / "design.yaml")]
+        assert run([*asked, "--samples", "40", "--device-samples", "1"]) == 0
+        again = json.loads(capsys.readouterr().out)
+        assert again["accuracy"]["mean"] == found["after"]["accuracy"]["mean"]
+        assert again["energy_J"]["total"] == found["after"]["energy_J"]
+        design = yaml.safe_load((tmp_path / "design.yaml").read_text())
+        assert design["layers"].keys() == found["rho"].keys()
+        rows = list(csv.DictReader((tmp_path / "history.csv").read_text().splitlines()))
+        assert [float(row["cells_J"]) for row in rows] == [
+            epoch["energy_J"] for epoch in found["history"]
+        ]
+        # Resumed, it is done already and says the same.
+        assert run([*SMALL, "--resume", "--out", str(tmp_path)]) == 0
+        assert json.loads(capsys.readouterr().out) == found
+        # Resumed as another training, it is refused.
+        assert run([*SMALL, "--resume", "--seed", "1", "--out", str(tmp_path)]) == 2
+        assert "expected a checkpoint of this training" in capsys.readouterr().err
+
+    @pytest.mark.slow
+    def test_an_interrupted_training_keeps_its_checkpoint(self, tmp_path, capsys, monkeypatch):
+        from optim.train.loop import Training
+
+        epoch = Training._epoch
+
+        def interrupted(self, progress):
+            if self.history:
+                raise KeyboardInterrupt
+            return epoch(self, progress)
+
+        monkeypatch.setattr(Training, "_epoch", interrupted)
+        assert run([*SMALL, "--out", str(tmp_path)]) == 130
+        assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+        assert capsys.readouterr().err.endswith("hwsim: interrupted\n")
+
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            (["--techniques", "A,D"], "recipe: techniques"),
+            (["--resume"], "checkpoint.pt: expected a checkpoint to resume from, found no file"),
+            (["--recipe", "none.yaml"], "none.yaml"),
+            (["--energy-weight", "-1"], "--energy-weight"),
+        ],
+    )
+    def test_mistakes_end_with_one_line(self, tmp_path, capsys, more, message):
+        assert run([*SMALL, *more, "--out", str(tmp_path / "out")]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+        assert not Path(tmp_path / "out").exists()
