@@ -1,7 +1,7 @@
 """The modelled tiles as a backend: every product goes through drivers, cells and converters."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, final
 
@@ -48,8 +48,9 @@ class TileBackend:
         device_sample: int = 0,
         engine: Engine = Engine.MOMENTS,
         faults: FaultMap | None = None,
+        only: Collection[str] | None = None,
     ) -> None:
-        """Program every layer.
+        """Program every layer, or `only` some.
 
         Args:
             plan: how the layers lie on tiles, with their knobs.
@@ -63,6 +64,8 @@ class TileBackend:
         shifts = shifts or {}
         self._layers: dict[str, TileLayer] = {}
         for index, layer in enumerate(plan.layers):
+            if only is not None and layer.name not in only:
+                continue
             shift = shifts.get(layer.name, full_range_shift(layer, arch))
             place = (seed, device_sample, index)
             geometry = layer.geometry(arch.tile)
