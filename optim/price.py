@@ -62,6 +62,12 @@ class Pricing:
 
     def price(self, design: Design) -> Price:
         """The whole chip under `design`, however large."""
+        key = tuple(design.knobs(shape.name) for shape in self.problem.shapes)
+        if key not in self._prices:
+            self._prices[key] = self._price(design)
+        return self._prices[key]
+
+    def _price(self, design: Design) -> Price:
         arch, technology = self._unbounded, self.problem.technology
         placed = plan(self.problem.shapes, arch, design)
         counts = self.counts(placed)
@@ -94,6 +100,10 @@ class Pricing:
             images = problem.tuning.images[:DRIVE_IMAGES]
             self._seen[dac_bits] = drives(problem.network, placed, problem.arch, images)
         return self._seen[dac_bits]
+
+    @cached_property
+    def _prices(self) -> dict[tuple[Knobs, ...], Price]:
+        return {}
 
     @cached_property
     def _seen(self) -> dict[int | None, Mapping[str, Drive]]:

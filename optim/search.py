@@ -246,10 +246,20 @@ class PerLayer:
         return chosen
 
     def _steps(self, chosen: Allocation) -> Iterator[tuple[float, str, Option]]:
-        """Saving over added damage, layer and option, for all cheaper ones of no more tiles."""
+        """Saving over added damage, layer and option, where the whole chip costs less.
+
+        Priced as a whole: leakage depends on the pace of the slowest layer.
+        """
+        whole_J = self._priced_J(chosen)
         for name, own in chosen.options.items():
             for option in self.tables[name]:
-                saving = own.energy_J - option.energy_J
-                if saving > 0 and option.tiles <= own.tiles:
+                if option == own or option.tiles > own.tiles:
+                    continue
+                saving = whole_J - self._priced_J(Allocation({**chosen.options, name: option}))
+                if saving > 0:
                     added = max(option.damage - own.damage, 1e-3 * own.damage)
                     yield saving / added, name, option
+
+    def _priced_J(self, chosen: Allocation) -> float:
+        knobs = {name: option.knobs for name, option in chosen.options.items()}
+        return self.judge.pricing.price(Design(layers=knobs)).energy_J
