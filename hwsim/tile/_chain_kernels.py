@@ -22,7 +22,7 @@ states that agree 0.25; one mark 2.2, so that marks win below one in 128 cells.
 
 import numpy as np
 
-from hwsim._jit import kernel
+from hwsim._jit import inlined_kernel, kernel
 from hwsim.rng import GOLDEN, fold, mix
 
 DIGITS = 5  # as `_compare` is written out
@@ -59,7 +59,7 @@ def reach(key, read, chain, states):
             below = middle
 
 
-@kernel
+@inlined_kernel
 def advance(key, read, chain, states):
     """From the states at read - 1 to those at `read`."""
     level = 0
@@ -74,7 +74,7 @@ def advance(key, read, chain, states):
         _bridge(fold(key, middle), middle, lower, chain, states)
 
 
-@kernel
+@inlined_kernel
 def place_of(read, top):
     """Where the states of a read lie: its zeros at the end, or one of two ends in turn."""
     for level in range(top):
@@ -83,7 +83,7 @@ def place_of(read, top):
     return top + (read >> top & 1)
 
 
-@kernel
+@inlined_kernel
 def _draw_end(node, read, chain, states):
     """States that do not depend on any others."""
     # Neighbours do not matter, but must lie elsewhere: the loop is not vectorised otherwise.
@@ -91,7 +91,7 @@ def _draw_end(node, read, chain, states):
     _compare(node, duty, duty, duty, 0, 0, place, states)
 
 
-@kernel
+@inlined_kernel
 def _bridge(node, read, level, chain, states):
     """The states at `read`, half-way between those 2^level reads before and after it."""
     low = place_of(read - (1 << level), chain.top)

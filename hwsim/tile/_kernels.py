@@ -36,6 +36,7 @@ __all__ = [
     "SAMPLE_BITS",
     "SAMPLE_ONE",
     "add_linear",
+    "add_sums",
     "column_sums",
     "convert",
     "count_pulses",
@@ -205,7 +206,7 @@ def _moments(words, v, strip, bank, noise, subtract, space):
         sums[:] = 0
         early = subtract and not varies
         sum_strip(words, v, m, bank.planes, strip, bank.weights, 0, bank.lanes, early, sums)
-        _add_sums(words, v, m, subtract, mean, spread, sums, values, variances)
+        add_sums(words, v, m, subtract, mean, spread, sums, values, variances)
         if skewed:
             third = (cube * noise.third[0], cube * noise.third[1] * noise.unit)
             _add_thirds(words, v, m, subtract, third, sums, thirds)
@@ -215,14 +216,14 @@ def _moments(words, v, strip, bank, noise, subtract, space):
             sum_strip(words, v, m, planes, strip, extras, 0, space.extra_lanes, early, sums)
             mean = (_ZERO, linear * noise.mean[2 + e])
             spread = (_ZERO, square * noise.variance[2 + e])
-            _add_sums(words, v, m, subtract, mean, spread, sums, values, variances)
+            add_sums(words, v, m, subtract, mean, spread, sums, values, variances)
             if skewed:
                 third = (_ZERO, cube * noise.third[2 + e])
                 _add_thirds(words, v, m, subtract, third, sums, thirds)
 
 
 @kernel
-def _add_sums(words, v, m, subtract, mean, spread, sums, values, variances):
+def add_sums(words, v, m, subtract, mean, spread, sums, values, variances):
     """Add to mean and variance of all conversions: each per driven row, and times the sums.
 
     Columns of a pair that is converted as one are subtracted for the mean, where what every

@@ -31,8 +31,7 @@ from hwsim.tile._converter_kernels import at_rest, sense
 from hwsim.tile._kernels import (
     GROUP,
     SAMPLE_ONE,
-    add_linear,
-    column_sums,
+    add_sums,
     convert,
     driven,
     sample_all,
@@ -80,7 +79,7 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
     counts = np.zeros(
         (samples.shape[0], 1 + cells.masks.shape[2], phases, width), bank.weights.dtype
     )
-    values = np.zeros(samples.shape, np.float32)
+    values, variances = _moments(bank, cells, samples.shape[0], phases)
     duty = cells.duty
     read = words
     used = np.full(phases, rows)
@@ -90,7 +89,7 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
         read = np.zeros_like(words)
         for t in range(phases):
             used[t] = _first_bits(words, t, read)
-    _add_all(words, strip, bank, cells, subtract, values)
+    _add_all(words, strip, bank, cells, subtract, values, variances)
     for pair in range(pairs):
         c = pair if samples.shape[0] > 1 else 0
         digits = -cells.digits if subtract and pair == 1 else cells.digits
@@ -107,7 +106,7 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
                 _add_counts(cells.high_scales, out, c, values)
     for c in range(samples.shape[0]):
         _add_counts(cells.high_scales, counts[c], c, values)
-    _finish(words, strip, bank, cells, key, values, samples)
+    _finish(cells, key, values, variances, samples)
 
 
 @kernel
@@ -147,8 +146,8 @@ def markov_strip(
     counts = np.zeros(
         (samples.shape[0], 1 + cells.masks.shape[2], phases, width), bank.weights.dtype
     )
-    values = np.zeros(samples.shape, np.float32)
-    _add_all(words, strip, bank, cells, subtract, values)
+    values, variances = _moments(bank, cells, samples.shape[0], phases)
+    _add_all(words, strip, bank, cells, subtract, values, variances)
     for pair in range(pairs):
         c = pair if samples.shape[0] > 1 else 0
         digits = -cells.digits if subtract and pair == 1 else cells.digits
@@ -169,7 +168,7 @@ def markov_strip(
                 _add_counts(cells.high_scales, out, c, values)
     for c in range(samples.shape[0]):
         _add_counts(cells.high_scales, counts[c], c, values)
-    _finish(words, strip, bank, cells, key, values, samples)
+    _finish(cells, key, values, variances, samples)
 
 
 @kernel
@@ -222,34 +221,35 @@ def _fair_words(key, first, count, out):
 
 
 @kernel
-def _add_offset(words, offset, digit_bits, values):
-    """values[c, t, i] += offset per unit pulse that is driven in phase t."""
-    for t in range(values.shape[1]):
-        pulses = 0
-        for m in range(digit_bits):
-            for w in range(words.shape[2]):
-                pulses += np.int64(ones_of(words[t, m, w])) << m
-        values[:, t] += offset * np.float32(pulses)
+def _moments(bank, cells, converted, phases):
+    """Values and variances of all conversions so far: none, and the floor."""
+    width = bank.planes.shape[4]
+    lanes = width if cells.current[1] != 0 else 1
+    values = np.zeros((converted, phases, width), np.float32)
+    return values, np.full((converted, phases, lanes), cells.floor, np.float32)
 
 
 @kernel
-def _add_all(words, strip, bank, cells, subtract, values):
+def _add_all(words, strip, bank, cells, subtract, values, variances):
     """Add what does not depend on the states: level sums, and the low state of all cells."""
-    converted, phases, width = values.shape
-    if bank.planes.shape[1] == 1 or not subtract:  # else what every pulse adds cancels
-        _add_offset(words, cells.offset, cells.digits.shape[0], values)
-    every, ones = words[None], cells.digits.reshape(-1, 1)
-    lanes = np.full((bank.lanes.shape[0], 1), width)
-    counts = np.zeros((cells.all_scales.shape[0], converted, phases, width), bank.weights.dtype)
+    _, pairs, _, _, width = bank.planes.shape
+    every, none = words[None], np.float32(0)
+    sums = np.empty((pairs, words.shape[0], width), bank.weights.dtype)
+    lanes, ones = np.full((bank.lanes.shape[0], 1), width), np.ones((1, 1), bank.weights.dtype)
+    early = subtract and variances.shape[2] == 1
     for m in range(cells.digits.shape[0]):
-        sum_strip(every, 0, m, bank.planes, strip, bank.weights, m, bank.lanes, subtract, counts[0])
+        digit = np.float32(1 << m)
+        mean = (digit * cells.offset, digit * cells.all_scales[0])
+        spread = (digit * cells.current[0], digit * cells.current[1] * cells.unit)
+        sums[:] = 0
+        sum_strip(every, 0, m, bank.planes, strip, bank.weights, 0, bank.lanes, early, sums)
+        add_sums(every, 0, m, subtract, mean, spread, sums, values, variances)
         for e in range(cells.everywhere.shape[0]):
-            q = cells.everywhere[e]
+            q, mean = cells.everywhere[e], (none, digit * cells.all_scales[1 + e])
             mask = cells.masks[:, :, q : q + 1]
-            sum_strip(every, 0, m, mask, strip, ones, m, lanes, subtract, counts[1 + e])
-    for k in range(counts.shape[0]):
-        for c in range(converted):
-            _add_counts(cells.all_scales[k : k + 1], counts[k, c : c + 1], c, values)
+            sums[:] = 0
+            sum_strip(every, 0, m, mask, strip, ones, 0, lanes, early, sums)
+            add_sums(every, 0, m, subtract, mean, (none, none), sums, values, variances)
 
 
 @inlined_kernel
@@ -329,11 +329,9 @@ def _add_counts(scales, counts, c, values):
 
 
 @kernel
-def _finish(words, strip, bank, cells, key, values, samples):
+def _finish(cells, key, values, variances, samples):
     """Samples of the values, with Gaussian noise where there is any."""
     if cells.floor > 0 or cells.current[0] > 0 or cells.current[1] > 0:
-        variances = np.full(values.shape, cells.floor, np.float32)
-        _add_current(words, strip, bank, cells, variances)
         sample_all(values, variances, fold(key, GAUSSIAN), samples)
         return
     width, unit, half = values.shape[2], splat(SAMPLE_ONE), splat(np.float32(0.5))
@@ -342,20 +340,3 @@ def _finish(words, strip, bank, cells, key, values, samples):
             for i in range(0, width, 16):
                 value = unit * load(values, (c, t, i), width - i)
                 store(round_down(value + half), samples, (c, t, i), width - i)
-
-
-@kernel
-def _add_current(words, strip, bank, cells, variances):
-    """Variance of the noise of the current, which adds up over a pair that is subtracted."""
-    if cells.current[0] == 0 and cells.current[1] == 0:
-        return
-    sums = np.zeros(variances.shape[1:], bank.weights.dtype)
-    for pair in range(bank.planes.shape[1]):
-        c = pair if variances.shape[0] > 1 else 0
-        for m in range(bank.weights.shape[0]):
-            pulses = np.float32(1 << m)
-            sums[:] = 0
-            planes, lanes = bank.planes[strip, pair], bank.lanes[strip]
-            column_sums(words, m, planes, bank.weights[0], lanes, sums)
-            base, rise = pulses * cells.current[0], pulses * cells.current[1] * cells.unit
-            add_linear(words, m, sums, base, rise, variances[c])
