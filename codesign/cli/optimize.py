@@ -142,7 +142,8 @@ def conclusion(result: Any, done: Any) -> str:
         f"Best setting for all layers alike: {si(uniform_J, 'J')} "
         f"({uniform_J / energy_J:.2f} times as much): {uniform.design.default}",
         f"  {verdict(done, done.baseline)}",
-        f"Any choice with as little damage from the same tables: at least {si(done.bound_J, 'J')}.",
+        f"Layers priced one by one, no choice with as little damage takes less than "
+        f"{si(done.bound_J, 'J')}.",
         f"{done.evaluations} simulations asked for.",
     ]
     return "\n".join(lines)
