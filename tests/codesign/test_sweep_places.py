@@ -202,7 +202,10 @@ def test_processes_end_with_a_sweep_that_is_killed(tmp_path, start):
 @pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_keeps_what_processes_have_finished(tmp_path, start):
     file, out = write_sweep(tmp_path, 50), tmp_path / "out"
-    command = [*COMMAND, "sweep", str(file), "--out", str(out), "--workers", "2"]
+    # What runs in the background of a shell inherits that interrupts are ignored.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heard}; {COMMAND[-1]}", "sweep", str(file)]
+    command += ["--out", str(out), "--workers", "2"]
     running = start(command, stderr=subprocess.PIPE, start_new_session=True, text=True)
     until_kept(out, 2, running)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all of them
