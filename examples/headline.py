@@ -3,6 +3,7 @@
     .venv/bin/python examples/headline.py NET.onnx --data DATA --out DIR
         [--archs emt-weak,emt-normal,emt-strong] [--states independent,markov,frozen]
         [--scheme FILE] [--recipe FILE] [--train-images N] [--samples N] [--devices M]
+        [--factors 0.25,0.5,1,2,4,8] [--drop 0.01]
 
 For every architecture and kind of states: trains with techniques A, A+B and A+B+C, sweeps every
 method over one factor on the energy of its cells, and prints for each the least energy that keeps
@@ -41,7 +42,6 @@ from optim.problem import Examples, Problem
 from optim.store import EvaluationStore
 from optim.train.recipe import Recipe, Technique, load_recipe
 
-FACTORS = (0.25, 0.35, 0.5, 0.7, 1.0, 2.0, 4.0, 8.0)
 #: Bits of a digit in each ledger.
 LEDGERS = {"pulse": 4, "serial": 1}
 TRAININGS = {"A": "A", "A+B": "AB", "A+B+C": "ABC"}
@@ -135,7 +135,7 @@ def points(
     )
     evaluator = Evaluator(problem, EvaluationStore(asked.out / "runs.sqlite"))
     pricing = Pricing(problem)
-    for factor in FACTORS:
+    for factor in map(float, asked.factors.split(",")):
         design = method.design(factor)
         right = evaluator.testing(design, len(shown), asked.devices)
         found = accuracy_interval(right)
@@ -208,6 +208,7 @@ def main() -> None:
     parser.add_argument("--train-images", type=int)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--devices", type=int, default=1)
+    parser.add_argument("--factors", default="0.25,0.35,0.5,0.7,1,2,4,8")
     parser.add_argument("--drop", type=float, default=0.01)
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from optim.train.straight import looked_up, rounded
 RHO_LIMITS = (0.25, 8.0)
 #: Tables that depend on how much of the window is in use.
 _TABLES = ("mean", "variance", "lasting", "current")
-_RIPPLES = 6  # terms of the series of rounded noise
+_RIPPLES = 2  # terms of the series of rounded noise: to 0.01 of a squared step
 _TINY = 1e-12  # keeps the slope of a square root finite
 
 

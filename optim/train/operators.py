@@ -47,6 +47,25 @@ def _mean(node: Node, arrays: Sequence[Tensor]) -> Tensor:
     return arrays[0].mean(dim=axes, keepdim=bool(node.attributes.get("keepdims", 1)))
 
 
+def _pad(node: Node, arrays: Sequence[Tensor]) -> Tensor:
+    pads, rank = node.attributes["pads"], arrays[0].dim()
+    innermost_first = [
+        int(size) for axis in reversed(range(rank)) for size in (pads[axis], pads[rank + axis])
+    ]
+    return functional.pad(arrays[0], innermost_first, value=node.attributes.get("value", 0.0))
+
+
+def _slice(node: Node, arrays: Sequence[Tensor]) -> Tensor:
+    given = node.attributes
+    cut = [slice(None)] * arrays[0].dim()
+    starts, ends = given["starts"], given["ends"]
+    axes = given.get("axes") or range(len(starts))
+    steps = given.get("steps") or (1,) * len(starts)
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        cut[axis] = slice(int(start), int(end), int(step))
+    return arrays[0][tuple(cut)]
+
+
 def _reshape(node: Node, arrays: Sequence[Tensor]) -> Tensor:
     x = arrays[0]
     shape = [x.shape[i] if s == 0 else int(s) for i, s in enumerate(node.attributes["shape"])]
@@ -65,9 +84,11 @@ OPERATORS: Mapping[str, Operator] = {
     "max_pool": _max_pool,
     "mean": _mean,
     "mul": lambda _, arrays: arrays[0] * arrays[1],
+    "pad": _pad,
     "relu": lambda _, arrays: arrays[0].relu(),
     "reshape": _reshape,
     "sigmoid": lambda _, arrays: arrays[0].sigmoid(),
+    "slice": _slice,
     "sub": lambda _, arrays: arrays[0] - arrays[1],
     "tanh": lambda _, arrays: arrays[0].tanh(),
     "transpose": lambda node, arrays: arrays[0].permute(*node.attributes["perm"]),

@@ -22,7 +22,8 @@ def write(path: Path) -> Path:
         "b3": weights(6), "w4": weights(4, 12, 1, 1), "w5": weights(48, 7), "b5": weights(7),
         "w6": weights(7, 5), "b6": weights(5), "half": np.float32(0.5), "two": np.float32([2.0]),
         "low": np.float32(-0.7), "high": np.float32(1.1), "flat": np.array([0, -1]),
-        "axes": np.array([2, 3]),
+        "axes": np.array([2, 3]), "starts": np.array([1, 2]), "ends": np.array([100, 6]),
+        "pads": np.array([0, 0, 1, 2, 0, 0, 0, 2]),
     }  # fmt: skip
     pads = {"pads": [1, 1, 1, 1]}
     nodes = [
@@ -42,7 +43,9 @@ def write(path: Path) -> Path:
         node("Clip", ["k1", "low", "high"], "l1"),
         node("ReduceMean", ["l1", "axes"], "g1", keepdims=1),
         node("Add", ["l1", "g1"], "n1"),
-        node("Concat", ["n1", "s1"], "j1", axis=1),
+        node("Slice", ["n1", "starts", "ends", "axes"], "o1"),
+        node("Pad", ["o1", "pads"], "q1"),
+        node("Concat", ["q1", "s1"], "j1", axis=1),
         node("Conv", ["j1", "w4"], "c4", strides=[2, 2]),
         node("Transpose", ["c4"], "v1", perm=[0, 2, 3, 1]),
         node("Reshape", ["v1", "flat"], "f1"),
