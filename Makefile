@@ -11,7 +11,7 @@ SYSTEM_PACKAGES := g++ make perl iverilog ccache chromium ngspice
 
 # Tests that also run with Numba's compiler off: the kernels as plain Python (coverage, debugging).
 INTERPRETED := $(addprefix tests/hwsim/test_,$(addsuffix .py, \
-	columns disturbances exact fluctuation requantizer rng tile))
+	chain columns disturbances exact fluctuation requantizer rng tile))
 
 .PHONY: setup torch demo test lint rtl-lint rtl-proofs rtl-mutations rtl-synth types readme validation docs \
 	docs-outputs clean

@@ -8,6 +8,12 @@ population counts more; names and shapes as in `_kernels`.  With s_i = +1 or -1,
 and a(g) a polynomial of the level's bits, a conversion sees a weighted sum of whole numbers:
 
     level sum | all cells in some masks || high cells | high cells in each mask
+
+Tried and measured on one core (AVX-512; 128 rows, 2-bit cells, amplitudes that follow the
+level; 1e9 MAC/s): counts in loops over lanes, one mask at a time 0.65; what is linear in the
+level taken from the level sum 0.73; two masks at a time, arrays indexed in full 0.75; vectors as
+values, memory at multiples of 64 bytes, no calls between loops 1.05.  Lanes of two vectors at a
+time 0.90.  Where all cells are alike the steps gave 1.3, 1.4 and 1.55.
 """
 
 import numpy as np
