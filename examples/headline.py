@@ -3,7 +3,7 @@
     .venv/bin/python examples/headline.py NET.onnx --data DATA --out DIR
         [--archs emt-weak,emt-normal,emt-strong] [--states independent,markov,frozen]
         [--scheme FILE] [--recipe FILE] [--train-images N] [--samples N] [--devices M]
-        [--factors 0.25,0.5,1,2,4,8] [--drop 0.01]
+        [--factors 0.25,0.5,1,2,4,8] [--drop 0.01] [--trainings A,A+B,A+B+C]
 
 For every architecture and kind of states: trains with techniques A, A+B and A+B+C, sweeps every
 method over one factor on the energy of its cells, and prints for each the least energy that keeps
@@ -87,13 +87,13 @@ def methods(asked: argparse.Namespace, arch_file: Path, case: Case) -> Iterator[
         yield ledger, Method("binarised encoding", clean, binarised(arch), rho, base)
         fixed = compensated(clean, arch, start.design(1.0), case.images.calibration)
         yield ledger, Method("fluctuation compensation", fixed, arch, rho, base)
-    for name, letters in TRAININGS.items():
+    for name in asked.trainings.split(","):
+        letters = TRAININGS[name]
         network, shares = trained(asked, arch_file, letters)
         for ledger, bits in LEDGERS.items():
-            if "C" not in letters or bits == 1:
-                yield ledger, Method(name, network, arch, shares, Knobs(dac_bits=bits))
-    # A+B+C is the same read in both ledgers.
-    yield "pulse", Method("A+B+C", network, arch, shares, Knobs(dac_bits=1))
+            # With C a network is read bit by bit in either ledger.
+            base = Knobs(dac_bits=1 if "C" in letters else bits)
+            yield ledger, Method(name, network, arch, shares, base)
 
 
 def trained(
@@ -205,6 +205,7 @@ def main() -> None:
     parser.add_argument("--states", default="independent")
     parser.add_argument("--scheme", type=Path)
     parser.add_argument("--recipe", type=Path)
+    parser.add_argument("--trainings", default=",".join(TRAININGS))
     parser.add_argument("--train-images", type=int)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--devices", type=int, default=1)
