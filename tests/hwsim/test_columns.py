@@ -29,7 +29,7 @@ def test_codes_of_an_arrays_columns_fold_to_the_matrix_products(
     weights = stream.integers(-31, 32, (rows, outputs))
     codes = stream.integers(-16, 16, (vectors, rows)).astype(np.int16)
     states = States.FROZEN if cells == "frozen" else States.INDEPENDENT
-    noise = None if cells == "ideal" else fluctuation(law, 0.2, states=states)
+    noise = None if cells == "ideal" else fluctuation(law, 0.2, states=states, duty=0.7)
     device = make_device(fluctuation=noise)
     converter = Converter(7, 1, converts_differences(geometry))
     engine = Engine.EXACT if cells == "exact" else Engine.MOMENTS

@@ -13,6 +13,7 @@ from hwsim.device.fluctuation import fluctuation_amplitude
 from hwsim.tile.converter import Converter
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.matrix import ProgrammedMatrix
+from hwsim.tile.planes import input_monomials, with_products
 from hwsim.tile.spec import Engine, Precision
 from tests.hwsim.test_tile import fluctuation, make_device, make_tile
 
@@ -92,7 +93,7 @@ def test_both_engines_clip_the_same_share_of_codes_at_both_bounds(law, duty):
 def test_on_a_lattice_engines_differ_by_half_the_share_of_one_sum(duty):
     """Cells alike: exact sums take a few values, `moments` spreads each over its surroundings."""
     column, device = np.ones(ROWS, int), device_of("absolute", duty, 0.31)
-    mean, variance, _ = law_of(column, device)
+    _, variance, _ = law_of(column, device)
     spacing = 2 * fluctuation_amplitude(device, 2)[0]
     most = spacing / np.sqrt(2 * np.pi * variance)  # share of the most frequent sum
     weights = np.repeat(column[:, None], 64, axis=1)
@@ -132,6 +133,15 @@ def test_few_driven_cells_lean_as_their_states_do(engine, duty, encoding, law):
     error = 5 * np.sqrt(20 / found.size) + beat * abs(skew)
     assert abs(skew) > 5 * error
     assert abs(measured - skew) < error, (measured, skew)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4])
+def test_input_monomials_spell_a_digit_its_square_and_its_third_power(bits):
+    digits = np.arange(1 << bits)
+    planes = np.stack([digits >> u & 1 for u in range(bits)]).astype(np.uint16)
+    monomials = with_products(planes)
+    for power, weights in enumerate(input_monomials(bits), start=1):
+        np.testing.assert_array_equal(weights @ monomials, digits**power)
 
 
 @pytest.mark.compiled
