@@ -164,12 +164,19 @@ def figure(found: list[Point], file: Path) -> None:
     rows = [vars(point) | {"accuracy": 100 * point.accuracy} for point in found]
     chart = altair.Chart(altair.Data(values=rows)).mark_line(point=True)
     chart = chart.encode(
-        x=altair.X("cells_J:Q", scale=altair.Scale(type="log"), title="energy of the cells (J)"),
+        x=altair.X(
+            "cells_J:Q",
+            scale=altair.Scale(type="log"),
+            axis=altair.Axis(format="~s", tickCount=4),
+            title="energy of the cells (J)",
+        ),
         y=altair.Y("accuracy:Q", scale=altair.Scale(zero=False), title="accuracy (%)"),
         color=altair.Color("method:N", title=None),
         order="cells_J:Q",
     )
-    panels = chart.properties(width=360, height=260).facet(row="arch:N", column="ledger:N")
+    panels = chart.properties(width=360, height=260).facet(
+        row=altair.Row("arch:N", title=None), column=altair.Column("ledger:N", title=None)
+    )
     panels.save(file)
 
 
