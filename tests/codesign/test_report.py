@@ -28,6 +28,7 @@ from codesign.report.provenance import provenance
 from codesign.report.quantities import percent, si, square_mm
 from hwsim.cost import Component
 from hwsim.errors import SpecError
+from tests.reference.tolerance import near
 
 EVIL = "<script>alert(1)</script>"
 
@@ -128,7 +129,7 @@ def test_csv_has_one_row_per_layer_that_sums_to_the_total(plain: Result) -> None
     rows = list(csv.DictReader(io.StringIO(render(plain, ReportFormat.CSV))))
     assert [row["name"] for row in rows] == [layer.name for layer in plain.layers]
     total = sum(float(row["energy_J"]) for row in rows)
-    assert total == pytest.approx(plain.energy_J.total, rel=1e-12)
+    assert total == near(plain.energy_J.total, 1e-12)
     parts = [key for key in rows[0] if re.fullmatch(r"energy_\w+_J", key)]
     assert len(parts) == len(plain.energy_J.by_component)
     assert sum(float(row[key]) for row in rows for key in parts) == pytest.approx(total)
