@@ -15,12 +15,17 @@ from codesign.report.write import ReportFormat
 from codesign.simulation import Simulation
 from hwsim.cosim import simulators
 from hwsim.cosim.verilated import VerilatedRequantizer, VerilatedTile
-from tests.codesign.test_report import EVIL, Seen, result
+from tests.codesign.test_report import EVIL, Seen
 
 DIGITS = str(files("codesign.demo").joinpath("digits.onnx"))
 ASKED = ("--network", DIGITS, "--data", "digits")
 LAYERS = ["conv1", "conv2", "conv3", "linear"]
 rtl = pytest.mark.rtl
+
+
+@pytest.fixture
+def plain(plain_result: Callable[..., Result]) -> Result:
+    return plain_result()
 
 
 @pytest.fixture
@@ -74,8 +79,8 @@ def test_the_rtl_backend_gives_the_accuracy_and_energy_of_the_numba_backend(call
 
 @rtl
 @pytest.mark.usefixtures("rtl_tools")
-def test_one_layer_its_waveforms_and_the_report_of_an_earlier_run(call, tmp_path):
-    save_result(result(), tmp_path)
+def test_one_layer_its_waveforms_and_the_report_of_an_earlier_run(call, plain, tmp_path):
+    save_result(plain, tmp_path)
     waves = tmp_path / "conv2.vcd"
     options = ("--layer", "conv2", "--waves", waves, "--out", tmp_path)
     status, out, _ = call("cosim", *ASKED, *options)
@@ -88,7 +93,7 @@ def test_one_layer_its_waveforms_and_the_report_of_an_earlier_run(call, tmp_path
     assert kept.cosim is not None
     assert kept.cosim.equal is True
     assert [layer.name for layer in kept.cosim.layers] == ["conv2"]
-    assert kept.replace(cosim=None) == result()
+    assert kept.replace(cosim=None) == plain
 
 
 @rtl
@@ -211,8 +216,8 @@ def benches(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_benches_are_counted_and_their_coverage_is_kept(call, benches, tmp_path):
-    save_result(result(), tmp_path)
+def test_benches_are_counted_and_their_coverage_is_kept(call, benches, plain, tmp_path):
+    save_result(plain, tmp_path)
     status, out, err = call("cosim", "--module", "good", "--json", "--out", tmp_path)
     assert (status, err) == (0, "hwsim: bench of good\n")
     document = json.loads(out)
@@ -274,7 +279,7 @@ def test_the_bench_of_a_real_module_passes_with_full_coverage(call):
     assert bench["covered"] == bench["bins"] > 0
 
 
-def recorded(equal: bool | None, difference: str = "", name: str = "fc0") -> Result:
+def recorded(plain: Result, equal: bool | None, difference: str = "", name: str = "fc0") -> Result:
     layer = CosimLayer(
         name=name,
         arrays=2,
@@ -295,7 +300,7 @@ def recorded(equal: bool | None, difference: str = "", name: str = "fc0") -> Res
         equal=equal,
         layers=(layer,),
     )
-    return result().model_copy(update={"cosim": of_run})
+    return plain.model_copy(update={"cosim": of_run})
 
 
 @pytest.mark.parametrize(
@@ -306,8 +311,8 @@ def recorded(equal: bool | None, difference: str = "", name: str = "fc0") -> Res
         (False, "output 3", "RTL and model differ: see the table.", "output 3"),
     ],
 )
-def test_reports_show_what_went_through_the_rtl(equal, difference, says, verdict):
-    record = recorded(equal, difference)
+def test_reports_show_what_went_through_the_rtl(plain, equal, difference, says, verdict):
+    record = recorded(plain, equal, difference)
     page = Seen(render(record, ReportFormat.HTML))
     markdown = render(record, ReportFormat.MARKDOWN)
     for text in (" ".join(page.texts), markdown.replace("\\", "")):
@@ -317,11 +322,11 @@ def test_reports_show_what_went_through_the_rtl(equal, difference, says, verdict
         assert "sar_adc" in text
     assert "Co-simulation" in page.texts
     assert "## Co-simulation" in markdown
-    assert "Co-simulation" not in render(result(), ReportFormat.MARKDOWN)
+    assert "Co-simulation" not in render(plain, ReportFormat.MARKDOWN)
     assert Result.model_validate_json(render(record, ReportFormat.JSON)) == record
 
 
-def test_a_layers_name_stays_text_in_the_co_simulations_table():
-    record = recorded(True, name=EVIL)
+def test_a_layers_name_stays_text_in_the_co_simulations_table(plain):
+    record = recorded(plain, True, name=EVIL)
     assert EVIL in Seen(render(record, ReportFormat.HTML)).texts
     assert "<script" not in render(record, ReportFormat.MARKDOWN)
