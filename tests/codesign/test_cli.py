@@ -90,6 +90,8 @@ def test_all_verbs_are_there() -> None:
         "report",
         "rtl",
         "simulate",
+        "sweep",
+        "train",
         "validation",
     }
 

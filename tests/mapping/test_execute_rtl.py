@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hwsim.cosim.verilated import CosimulationError, VerilatedRequantizer
+from hwsim.device.spec import States
 from hwsim.errors import MappingError
 from hwsim.peripherals.spec import Adc
 from hwsim.tile.spec import Averaging, Encoding, Engine, Knobs
@@ -25,10 +26,14 @@ def small_tiles(**changes) -> tuple[TileBackend, Plan]:
     groups = changes.pop("groups", 1)
     options = {"ideal_device": changes.pop("ideal_device", False)}
     options["engine"] = changes.pop("engine", Engine.MOMENTS)
-    design = changes.pop("design", Design())
+    design, states = changes.pop("design", Design()), changes.pop("states", None)
     network = small_network(groups)
     tile = {"rows": 40, "cols": 64, "adc": Adc(bits=7, columns_per_adc=8)} | changes
     hardware = arch(**tile)
+    if states is States.MARKOV:
+        chain = {"states": states, "high_dwell_s": 1e-6, "low_dwell_s": 1e-6}
+        fluctuation = hardware.device.fluctuation.replace(**chain)
+        hardware = hardware.replace(device=hardware.device.replace(fluctuation=fluctuation))
     placed = plan(layer_shapes(network), hardware, design)
     return TileBackend(network, placed, hardware, seed=3, **options), placed
 
@@ -113,6 +118,6 @@ def test_what_the_rtl_is_not_built_for_is_refused():
     tiles, placed = small_tiles(rows=300)
     with pytest.raises(MappingError, match=r"^RTL: ROWS: expected at most 256, found 300$"):
         RtlBackend(tiles, placed)
-    tiles, placed = small_tiles(engine=Engine.EXACT)
-    with pytest.raises(MappingError, match=r"^engine: expected 'moments'"):
+    tiles, placed = small_tiles(engine=Engine.EXACT, states=States.MARKOV)
+    with pytest.raises(MappingError, match=r"^states: expected none 'markov' for single arrays"):
         RtlBackend(tiles, placed)

@@ -24,7 +24,7 @@ def still(**tile):
     hardware = arch(**tile)
     adc = hardware.tile.adc.replace(bits=14, range=AdcRange.FULL)
     device = Device(name="still", conductance_min_S=0, conductance_max_S=1e-5, source="made up")
-    return hardware.replace(tile=hardware.tile.replace(adc=adc), device=device)
+    return hardware.replace(tile=hardware.tile.replace(adc=adc, noise=None), device=device)
 
 
 def placed_on(hardware, groups=1, redundancy=1):
