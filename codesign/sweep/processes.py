@@ -24,26 +24,33 @@ Waiting = deque[tuple[str, Task]]
 
 
 def on_processes(tasks: Mapping[str, Task], workers: int) -> Iterator[tuple[str, Answer]]:
-    """Keys and answers as they come."""
+    """Keys and answers as they come.
+
+    Whatever was under way when a process died is tried again by itself, so that no point is
+    blamed for a process that another one killed.
+    """
     waiting: Waiting = deque(tasks.items())
+    suspects: Waiting = deque()
     losses: Counter[str] = Counter()
     while waiting:
-        lost: Waiting = deque()
-        yield from _until_one_dies(waiting, lost, workers)
-        for key, task in lost:
+        yield from _until_one_dies(waiting, suspects, workers)
+    while suspects:
+        key, task = suspects.popleft()
+        yield from _until_one_dies(deque([(key, task)]), suspects, 1)
+        if suspects and suspects[-1][0] == key:
             losses[key] += 1
             if losses[key] == MAX_LOSSES:
+                suspects.pop()
                 yield key, {"failed": f"the process that simulates it died {MAX_LOSSES} times"}
-            else:
-                waiting.append((key, task))
 
 
 def _until_one_dies(waiting: Waiting, lost: Waiting, workers: int) -> Iterator[tuple[str, Answer]]:
-    """Answers until all are there or a process dies; then `lost` is what was under way."""
+    """Answers until all are there or a process dies; what was under way is added to `lost`."""
     running: dict[Future[Answer], tuple[str, Task]] = {}
+    before = len(lost)
     with _pool(min(workers, len(waiting))) as pool:
-        while running or (waiting and not lost):
-            while waiting and not lost and len(running) < workers:
+        while running or (waiting and len(lost) == before):
+            while waiting and len(lost) == before and len(running) < workers:
                 try:
                     with _interrupts_held():
                         running[pool.submit(evaluate, waiting[0][1])] = waiting[0]
