@@ -112,7 +112,7 @@ def measure(
 ) -> float:
     """Logical MACs per second of one layer."""
     rows, outputs, vectors = shape
-    base = load_arch("emt").tile
+    base = load_arch("emt").tile.replace(noise=None)  # fluctuation alone
     geometry = Geometry(base.replace(rows=array_rows, subtraction=subtraction), Precision())
     signed = converts_differences(geometry)
     bound = column_bound(geometry, min(rows, array_rows))
