@@ -22,13 +22,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "reference"))
 from three_layers import write_three_layers
 
 from codesign.flow import prepare
+from codesign.optimize import problem_of
 from codesign.simulation import Simulation
-from hwsim.cost import load_technology
 from mapping.execute import IdealBackend, run
 from optim.evaluate import Evaluator
 from optim.grid import Grid
 from optim.price import Pricing
-from optim.problem import Examples, Problem
+from optim.problem import Problem
 from optim.referees import exhaustive, greedy, repetitions, sampled
 from optim.search import Candidate, Judge, PerLayer
 from optim.store import EvaluationStore
@@ -47,18 +47,9 @@ GRID = Grid(
 INFINITE = float("inf")
 
 
-def problem_of(network: Path) -> Problem:
+def digits_problem(network: Path) -> Problem:
     """Digits on emt-strong, the first 100 test images to tune."""
-    case = prepare(Simulation(network, "digits", arch="emt-strong"))
-    test = Examples(case.images.test.images, case.images.test.labels)
-    return Problem(
-        case.network,
-        case.arch,
-        load_technology(case.arch.technology),
-        case.images.calibration,
-        test.taken(slice(TUNING)),
-        test.taken(slice(TUNING, None)),
-    )
+    return problem_of(prepare(Simulation(network, "digits", arch="emt-strong")), TUNING)
 
 
 def bench(problem: Problem, drop: float, folder: Path) -> None:
@@ -134,9 +125,9 @@ def main() -> None:
         folder = Path(name)
         if asked.network == "digits":
             with as_file(files("codesign.demo").joinpath("digits.onnx")) as network:
-                bench(problem_of(network), asked.drop, folder)
+                bench(digits_problem(network), asked.drop, folder)
         else:
-            bench(problem_of(write_three_layers(folder / "three.onnx")), asked.drop, folder)
+            bench(digits_problem(write_three_layers(folder / "three.onnx")), asked.drop, folder)
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def optimize(asked: Optimization, progress: Progress = silent) -> Optimized:
     integers = right_in_integers(case.network, case.images, progress)
     has_float = case.imported.quantized is None
     reference = right_in_float(case.imported, case.images, progress) if has_float else integers
-    problem = _problem(asked, case, tuning)
+    problem = problem_of(case, tuning, asked.seed)
     target = Target(
         reference[tuning:],
         float(reference[:tuning].mean()),
@@ -171,7 +171,8 @@ def _searched(
     )
 
 
-def _problem(asked: Optimization, case: Case, tuning: int) -> Problem:
+def problem_of(case: Case, tuning: int, seed: int = 0) -> Problem:
+    """A case to optimise: its first `tuning` test images choose, the others certify."""
     test = Examples(case.images.test.images, case.images.test.labels)
     return Problem(
         case.network,
@@ -180,7 +181,7 @@ def _problem(asked: Optimization, case: Case, tuning: int) -> Problem:
         case.images.calibration,
         test.taken(slice(tuning)),
         test.taken(slice(tuning, None)),
-        seed=asked.seed,
+        seed=seed,
     )
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from codesign.flow import prepare
+from codesign.optimize import problem_of
 from codesign.simulation import Simulation
-from hwsim.cost import load_technology
 from mapping.execute import IdealBackend, run
 from optim.evaluate import Evaluator
 from optim.grid import Grid
 from optim.price import Pricing
-from optim.problem import Examples, Problem
+from optim.problem import Problem
 from optim.search import Judge
 from optim.store import EvaluationStore
 from optim.tables import TableMaker
@@ -38,16 +38,7 @@ def three_layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_problem(three_layers: Path) -> Problem:
     """It on strongly fluctuating cells, 150 images to tune, 350 to certify."""
-    case = prepare(Simulation(three_layers, "digits", arch="emt-strong"))
-    test = Examples(case.images.test.images, case.images.test.labels)
-    return Problem(
-        case.network,
-        case.arch,
-        load_technology(case.arch.technology),
-        case.images.calibration,
-        test.taken(slice(TUNING)),
-        test.taken(slice(TUNING, None)),
-    )
+    return problem_of(prepare(Simulation(three_layers, "digits", arch="emt-strong")), TUNING)
 
 
 @pytest.fixture(scope="session")
