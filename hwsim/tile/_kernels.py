@@ -35,7 +35,6 @@ __all__ = [
     "GROUP",
     "SAMPLE_BITS",
     "SAMPLE_ONE",
-    "add_linear",
     "add_sums",
     "column_sums",
     "convert",
@@ -274,18 +273,6 @@ def _add_thirds(words, v, m, subtract, third, sums, thirds):
                     plus = plus - load_as(sums, (1, t, i), rest, np.int32)
                 more = splat(constant) + slope * to_float(plus)
                 store(load(thirds, (c, t, i), rest) + more, thirds, (c, t, i), rest)
-
-
-@kernel
-def add_linear(words, m, sums, per_row, slope, out):
-    """out[t, i] += per_row * (driven word lines in phase t) + slope * sums[t, i]."""
-    every, width = words[None], out.shape[1]
-    for t in range(out.shape[0]):
-        constant = splat(per_row * rows_driven(every, 0, t, m))
-        for i in range(0, width, 16):
-            rest = width - i
-            more = splat(slope) * to_float(load_as(sums, (t, i), rest, np.int32))
-            store(load(out, (t, i), rest) + (constant + more), out, (t, i), rest)
 
 
 @kernel
