@@ -1,7 +1,14 @@
-"""PyTorch, or one line that says how to get it."""
+"""PyTorch, or one line that says how to get it.
+
+Its threads spin while they wait, unless told otherwise before they start: with another process
+on the same cores a step of ResNet-20 then took 18 CPU-seconds instead of 1.
+"""
+
+import os
 
 from hwsim.errors import HwsimError
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 try:
     import torch
     from torch import nn

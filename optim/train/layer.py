@@ -1,6 +1,8 @@
 """One conv or linear layer in codes, its cells disturbed as those of the modelled tile."""
 
+import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -13,7 +15,7 @@ from mapping.lower import window
 from mapping.network import LayerIntegers, Node, QuantParams
 from optim.product_noise import ProductNoise
 from optim.train._torch import Tensor, nn, torch
-from optim.train.straight import looked_up, rounded
+from optim.train.straight import at, looked_up, places, rounded
 
 #: Shares of a cell's energy that training may choose: copies above one, less window below.
 RHO_LIMITS = (0.25, 8.0)
@@ -21,6 +23,7 @@ RHO_LIMITS = (0.25, 8.0)
 _TABLES = ("mean", "variance", "lasting", "current")
 _RIPPLES = 2  # terms of the series of rounded noise: to 0.01 of a squared step
 _TINY = 1e-12  # keeps the slope of a square root finite
+_DECAYED = -60.0  # exponents below lead to denormal numbers, which took four fifths of a step
 
 
 @final
@@ -135,71 +138,121 @@ class CodedLayer(nn.Module):
 
     def noise(self, codes: Tensor, weight: Tensor) -> Tensor:
         """What one read of fresh device states adds; gradients go to rho alone."""
-        inputs = codes.long() % self.squares.numel()
-        values = weight.long() % self.variance.numel()
-        copies = self.rho.clamp(min=1.0)
-        variance = self._summed(self.squares[inputs], self._table("variance"), values)
-        if self.current.any():
-            lengths = self.lengths[inputs]
-            variance = variance + self._summed(lengths, self._table("current"), values)
-        variance = self._converted(variance.clamp(min=0), copies)
-        noise = torch.sqrt(variance + _TINY)
-        noise = noise * torch.randn_like(variance.expand(self._out_shape(variance, weight)))
+        deviation, slope = self._deviation(codes, weight)
+        drawn = torch.randn(self._out_shape(deviation, weight))
+        noise = deviation * drawn
+        if slope is not None:
+            noise = noise + slope * drawn * (self.log_rho - self.log_rho.detach())
         if not (self.mean.any() or self.lasting.any()):
             return noise
-        shift = self._table("mean")[values]
+        values = places(weight, self.mean)
+        shift = at(self._table("mean"), values)
         if self.lasting.any():
-            spread = torch.sqrt(self._table("lasting")[values] / copies + _TINY)
-            shift = shift + spread * torch.randn_like(weight)
+            lasting = at(self._table("lasting"), values) / self.rho.clamp(min=1.0)
+            shift = shift + torch.sqrt(lasting + _TINY) * torch.randn_like(weight)
         return noise + self.product(codes, shift)
+
+    @torch.no_grad()
+    def _deviation(self, codes: Tensor, weight: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Standard deviation of every output, and its slope in log rho where that is trained.
+
+        The mean of copies behind converters; analog copies share a conversion and need as many
+        more rows.  By hand: a tape of these sums would take most of the time of a step.
+        """
+        rho, analog = self.rho, self.hardware.averaging is Averaging.ANALOG
+        copies = rho.clamp(min=1.0)
+        shared = copies if analog else torch.ones(())
+        arrays = (self.hardware.fill * shared).ceil()
+        cells, narrowing = self._cells(codes, weight)
+        floor = self._converter() / shared**2
+        one = cells / (shared * arrays) + floor
+        rounding, tilt = self._rounding(one)
+        power = arrays * (one + rounding) * (shared / copies)
+        deviation = torch.sqrt(power + _TINY)
+        if not self.log_rho.requires_grad:
+            return deviation, None
+        if narrowing is not None:
+            change = narrowing / (shared * arrays) + floor * self._per_log(self._fading())
+        elif analog:
+            change = -cells / (shared * arrays) - 2 * floor
+        else:
+            return deviation, -deviation / 2
+        return deviation, arrays * (1 + tilt) * change / (2 * deviation)
+
+    def _cells(self, codes: Tensor, weight: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Variance of the products of one copy's cells; in a part of the window its slope."""
+        inputs, values = places(codes, self.squares), places(weight, self.variance)
+        digits = {"variance": at(self.squares, inputs)}
+        if self.current.any():
+            digits["current"] = at(self.lengths, inputs)
+        tables = {name: self._table(name) for name in digits}
+        variance = self._total(digits, tables, values).clamp(min=0)
+        if self.hardware.lowest >= 1 or self.rho > 1:
+            return variance, None
+        if not self.log_rho.requires_grad:
+            return variance, torch.zeros(())
+        slopes = {name: self._per_log(self._powers(name)) * tables[name] for name in digits}
+        return variance, self._total(digits, slopes, values)
+
+    def _total(
+        self, digits: Mapping[str, Tensor], tables: Mapping[str, Tensor], values: Tensor
+    ) -> Tensor:
+        """Sum over tables of sum_i digits_i table[w_ij]."""
+        sums = (self._summed(digits[name], table, values) for name, table in tables.items())
+        return functools.reduce(torch.add, sums)
 
     def _table(self, name: str) -> Tensor:
         """A table at the share of the window in use."""
+        return getattr(self, name) * (self._powers(name) * self._narrowed()).exp()
+
+    def _powers(self, name: str) -> Tensor:
+        """log of how many times larger a table's entries are at the least share."""
         whole, part = getattr(self, name), getattr(self, f"{name}_part")
-        return whole * (part / torch.where(whole == 0, 1.0, whole)) ** self._narrowed()
+        return (torch.where(whole == 0, 1.0, part) / torch.where(whole == 0, 1.0, whole)).log()
 
     def _converter(self) -> Tensor:
         """Variance of the converters' noise; an unused window makes it larger against a level."""
+        return self.hardware.whole.converter * (self._fading() * self._narrowed()).exp()
+
+    def _fading(self) -> Tensor:
+        """log of how many times larger the converters' noise is at the least share."""
         whole, part = self.hardware.whole.converter, self.hardware.part.converter
-        return whole * torch.as_tensor(part / whole if whole else 1.0) ** self._narrowed()
-
-    def _converted(self, variance: Tensor, copies: Tensor) -> Tensor:
-        """The mean of copies behind converters, from the cells' variance with one copy.
-
-        Analog copies share a conversion and need as many more rows.
-        """
-        analog = self.hardware.averaging is Averaging.ANALOG
-        shared = copies if analog else torch.ones(())
-        arrays = (self.hardware.fill * shared.detach()).ceil()
-        one = variance / shared / arrays + self._converter() / shared**2
-        total = arrays * (one + self._rounding(one))
-        return total if analog else total / copies
-
-    def _rounding(self, variance: Tensor) -> Tensor:
-        """What rounding adds to a variance from one array, as if its conversions were alike."""
-        whole = self.hardware.whole
-        if whole.shift:
-            return torch.full((), whole.conversions * 4.0**whole.shift / 12)
-        each = variance / whole.conversions  # in level steps
-        added = torch.full_like(each, 1 / 12)
-        for n in range(1, _RIPPLES + 1):
-            ripple = torch.exp(-2 * (math.pi * n) ** 2 * each) * (4 * each + (math.pi * n) ** -2)
-            added = added + (-1) ** n * ripple
-        return whole.conversions * torch.maximum(added, -each)
+        return torch.tensor(math.log(part / whole) if whole else 0.0)
 
     def _narrowed(self) -> Tensor:
         """0 with the whole window in use, 1 with the least share."""
-        lowest = self.hardware.lowest
-        if lowest >= 1:
+        if self.hardware.lowest >= 1:
             return torch.zeros(())
-        return self.rho.clamp(max=1.0).log() / math.log(lowest)
+        return self._per_log(self.rho.clamp(max=1.0).log())
+
+    def _per_log(self, value: Tensor) -> Tensor:
+        """Against the logarithm of the least share."""
+        return value / math.log(self.hardware.lowest)
+
+    def _rounding(self, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """What rounding adds to a variance from one array, as if its conversions were alike.
+
+        And the slope of that.
+        """
+        whole = self.hardware.whole
+        if whole.shift:
+            return torch.full((), whole.conversions * 4.0**whole.shift / 12), torch.zeros(())
+        each = variance / whole.conversions  # in level steps
+        added, slope = torch.full_like(each, 1 / 12), torch.zeros_like(each)
+        for n in range(1, _RIPPLES + 1):
+            rate = 2 * (math.pi * n) ** 2
+            decay = (-1) ** n * torch.exp((-rate * each).clamp(min=_DECAYED))
+            added += decay * (4 * each + 2 / rate)
+            slope += decay * (2 - 4 * rate * each)
+        lost = added < -each  # of the series that is cut off
+        return whole.conversions * added.maximum(-each), slope.masked_fill(lost, -1.0)
 
     def _summed(self, inputs: Tensor, table: Tensor, values: Tensor) -> Tensor:
         """sum_i inputs_i table[w_ij]; of one column where all entries are equal."""
         if self.node.attributes.get("group", 1) == 1 and bool((table == table[0]).all()):
             column = inputs.new_ones(self._one_output(values))
             return table[0] * self.product(inputs, column)
-        return self.product(inputs, table[values])
+        return self.product(inputs, at(table, values))
 
     def _one_output(self, values: Tensor) -> tuple[int, ...]:
         shape = list(values.shape)
