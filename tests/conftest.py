@@ -2,11 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 # deadline=None: the first example of a kernel compiles it.  derandomize: a red run stays red.
 settings.register_profile("hwsim", deadline=None, derandomize=True, database=None)
@@ -42,6 +46,41 @@ def require_program() -> Callable[[str, str], Path]:
         return Path(found)
 
     return find
+
+
+#: How long a browser may take for one step on a busy machine: no step comes near it.
+BROWSER_PATIENCE_MS = 300_000
+
+
+@pytest.fixture(scope="module")
+def browser(require_program: Callable[[str, str], Path]) -> "Iterator[Browser]":
+    """The system's Chromium."""
+    program = require_program("chromium", "chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=str(program),
+            args=["--no-sandbox", "--disable-gpu"],
+            timeout=BROWSER_PATIENCE_MS,
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def new_page(browser: "Browser") -> "Iterator[Callable[..., Page]]":
+    """`new_page(**options)`: an empty page in a context of its own."""
+    contexts: list[BrowserContext] = []
+
+    def make(**options: object) -> "Page":
+        contexts.append(browser.new_context(**options))  # type: ignore[arg-type]
+        contexts[-1].set_default_timeout(BROWSER_PATIENCE_MS)
+        return contexts[-1].new_page()
+
+    yield make
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")
