@@ -209,6 +209,6 @@ def run_icarus(module: str, values: dict[str, int], folder: Path) -> str:
     if compiled.returncode:
         return compiled.stderr
     done = subprocess.run(
-        ["vvp", "-n", binary], capture_output=True, text=True, check=True, timeout=20
+        ["vvp", "-n", binary], capture_output=True, text=True, check=True, timeout=600
     )
     return done.stdout

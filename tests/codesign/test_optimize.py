@@ -31,6 +31,7 @@ GRID = {
     "dac_bits": [1],
 }
 HWSIM = (sys.executable, "-c", "from codesign.cli import main; main()")
+HELD = Path(__file__).parents[1] / "reference" / "held.py"
 KEYS = {"network", "arch", "seed", "samples", "device_samples", "accuracy", "energy_J", "area_m2"}
 KEYS |= {"latency_s", "throughput_per_s", "cycles", "tiles", "tops_per_W"}
 KEYS |= {"design", "baseline_energy_J", "certified", "evaluations"}
@@ -199,8 +200,8 @@ def test_a_killed_search_goes_on_where_it_was(
     """What was finished before SIGKILL is not simulated again, and the result is the same."""
     store = tmp_path / "runs.sqlite"
     call = arguments(network, grid, "--max-drop", 0.06, "--store", store)
-    program = [*HWSIM, *call]
-    first = subprocess.Popen(program, stdout=subprocess.DEVNULL)
+    held = [sys.executable, "-P", str(HELD), "15", str(tmp_path / "never")]
+    first = subprocess.Popen([*held, *call], stdout=subprocess.DEVNULL)
     while _rows(store) < 15 and first.poll() is None:
         time.sleep(0.01)
     first.send_signal(signal.SIGKILL)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +13,7 @@ from codesign.report.result import SensitivityRow
 
 PHONE = {"width": 360, "height": 740}
 LAPTOP = {"width": 1200, "height": 800}
+SQUARES = "#tile-map svg .role-mark.mark-rect path"
 
 
 def full(plain: Result) -> Result:
@@ -56,19 +56,6 @@ def everything(plain_result: Callable[..., Result]) -> Result:
 
 
 @pytest.fixture(scope="module")
-def browser(require_program: Callable[[str, str], Path]) -> Iterator[object]:
-    program = require_program("chromium", "chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=str(program), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="module")
 def addresses(everything: Result, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The page of one result, and that of two, as addresses of files."""
     folder = tmp_path_factory.mktemp("page")
@@ -82,15 +69,13 @@ def addresses(everything: Result, tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 @pytest.fixture
-def visit(browser, addresses: dict[str, str]) -> Iterator[Callable[..., object]]:
+def visit(new_page, addresses: dict[str, str]) -> Iterator[Callable[..., object]]:
     """`visit(**options)`: the page, its charts drawn; fails on any request or complaint."""
-    contexts, wrong = [], []
+    wrong = []
 
     def open_page(name="report", **options):
         address = addresses[name]
-        context = browser.new_context(**{"viewport": LAPTOP, **options})
-        contexts.append(context)
-        page = context.new_page()
+        page = new_page(**{"viewport": LAPTOP, **options})
         page.on("console", lambda message: wrong.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda r: r.url == address or wrong.append(f"request: {r.url}"))
@@ -99,8 +84,6 @@ def visit(browser, addresses: dict[str, str]) -> Iterator[Callable[..., object]]
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
     assert wrong == []
 
 
@@ -189,13 +172,16 @@ def test_hovering_a_mark_shows_its_numbers(visit, chart: str, mark: str, said: s
 
 def test_the_map_can_be_coloured_by_energy(visit) -> None:
     page = visit()
-    squares = page.locator("#tile-map svg .role-mark.mark-rect path")
-    before = [square.get_attribute("fill") for square in squares.all()]
+    fills = f"Array.from(document.querySelectorAll('{SQUARES}')).map(s => s.getAttribute('fill'))"
+    before = page.evaluate(fills)
     page.get_by_role("radio", name="energy").check()
-    page.wait_for_timeout(100)
-    after = [square.get_attribute("fill") for square in squares.all()]
-    assert len(before) == len(after) > 5
-    assert before != after
+    # Of the same squares at once: while the map is drawn again there may be none.
+    page.wait_for_function(
+        f"before => {{ const now = {fills}; return now.length === before.length "
+        "&& now.some((fill, i) => fill !== before[i]); }",
+        arg=before,
+    )
+    assert len(before) > 5
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -263,14 +249,17 @@ def test_a_phone_scrolls_in_one_direction_only(visit) -> None:
 
 def test_turning_the_phone_keeps_the_squares_of_the_map_square(visit) -> None:
     page = visit(viewport=PHONE)
-    square = page.locator("#tile-map svg .role-mark.mark-rect path").last
-    before = square.bounding_box()
+    box = f"Array.from(document.querySelectorAll('{SQUARES}')).at(-1)?.getBoundingClientRect()"
+    size = f"(({{width, height}} = {{}}) => ({{width, height}}))({box})"
+    before = page.evaluate(size)
+    assert before["width"] == pytest.approx(before["height"], rel=0.15)
     page.set_viewport_size({"width": PHONE["height"], "height": PHONE["width"]})
-    page.wait_for_timeout(600)
-    after = square.bounding_box()
-    assert after["width"] > 1.5 * before["width"]
-    for box in (before, after):
-        assert box["width"] == pytest.approx(box["height"], rel=0.15)
+    # The width follows at once; the height when the charts are drawn again.
+    page.wait_for_function(
+        f"before => {{ const {{width, height}} = {size}; "
+        "return width > 1.5 * before && Math.abs(width / height - 1) < 0.15; }",
+        arg=before["width"],
+    )
 
 
 def test_paper_is_light_and_holds_what_the_screen_hides(visit) -> None:

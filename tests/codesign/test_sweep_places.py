@@ -25,26 +25,33 @@ from optim.store import EvaluationStore
 posix = pytest.mark.skipif(os.name != "posix", reason="needs kill -9 and /proc")
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from codesign.cli import main; main()"]
+HELD = [sys.executable, "-P", str(ROOT / "tests" / "reference" / "held.py")]
 POINTS = 16  # of the longest sweep
 PATIENCE_S = 900.0  # kernels may have to be compiled first, on a busy machine
 
 #: Counts evaluations where they end: one line each, of a key, before the answer is handed on.
+#: After so many it waits to be killed, however long that takes.
 SPY = """
+import signal
 import sys
 from codesign.sweep import evaluate as place
 from codesign.sweep import run
 from codesign.cli import main
 
-whole = run.evaluate
+whole, left = run.evaluate, int(sys.argv[2])
 
 def counted(task):
+    global left
+    if left == 0:
+        signal.pause()
+    left -= 1
     answer = whole(task)
     with open(sys.argv[1], "a") as log:
         log.write(task.key + "\\n")
     return answer
 
 run.evaluate = counted
-main(sys.argv[2:])
+main(sys.argv[3:])
 """
 
 
@@ -142,18 +149,20 @@ def test_a_sweep_killed_again_and_again_computes_nothing_finished_twice(tmp_path
     points, kills = POINTS, 5
     file, out, log = write_sweep(tmp_path, points), tmp_path / "out", tmp_path / "evaluations"
     log.touch()
-    command = [sys.executable, "-c", SPY, str(log), "sweep", str(file), "--out", str(out)]
-    command += ["--workers", "1", "--json"]
+
+    def spied(evaluations: int) -> list[str]:
+        spy = [sys.executable, "-c", SPY, str(log), str(evaluations)]
+        return [*spy, "sweep", str(file), "--out", str(out), "--workers", "1", "--json"]
+
     moments = Random(4)
     for kill in range(kills):
-        running = start(command, stdout=subprocess.DEVNULL)
+        running = start(spied(POINTS // kills), stdout=subprocess.DEVNULL)
         until_kept(out, 2 * kill, running)
         time.sleep(moments.uniform(0.0, 0.4))
-        assert running.poll() is None, "finished before it was killed"
         running.kill()
         assert running.wait() == -signal.SIGKILL
     kept_before = len(EvaluationStore(out / STORE_FILE))
-    ended = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    ended = subprocess.run(spied(points), stdout=subprocess.PIPE, check=True)
     document = json.loads(ended.stdout)
     assert document["kept"] == kept_before
     assert document["computed"] == points - kept_before
@@ -175,11 +184,12 @@ def test_results_are_the_same_on_two_processes(tmp_path, alone):
 @posix
 @pytest.mark.slow
 def test_a_process_that_is_killed_costs_no_point(tmp_path, alone, start):
-    file, out = write_sweep(tmp_path, 8), tmp_path / "out"
-    command = [*COMMAND, "sweep", str(file), "--out", str(out), "--workers", "2", "--json"]
-    running = start(command, stdout=subprocess.PIPE)
+    file, out, go = write_sweep(tmp_path, 8), tmp_path / "out", tmp_path / "go"
+    command = [*HELD, "1", str(go), "sweep", str(file), "--out", str(out), "--workers", "2"]
+    running = start([*command, "--json"], stdout=subprocess.PIPE)
     until_kept(out, 1, running)
     os.kill(children(running.pid)[0], signal.SIGKILL)
+    go.touch()
     document = json.loads(running.communicate(timeout=PATIENCE_S)[0])
     assert running.returncode == 0
     assert {p["status"] for p in document["points"]} == {"done"}
@@ -278,6 +288,7 @@ def cluster(tmp_path, start) -> tuple[str, list[Any]]:
     plain = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory")
     places = ("worker0", "worker1")
     workers = [dask("dask_worker", n, address, *plain, str(tmp_path / n)) for n in places]
+    until(lambda: all("Registered to:" in (tmp_path / f"{n}.log").read_text() for n in places))
     return address, workers
 
 
@@ -285,11 +296,12 @@ def cluster(tmp_path, start) -> tuple[str, list[Any]]:
 @pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path, alone, cluster, start):
     address, workers = cluster
-    file, out = write_sweep(tmp_path, 12), tmp_path / "out"
-    command = [*COMMAND, "sweep", str(file), "--out", str(out), "--scheduler", address, "--json"]
-    running = start(command, stdout=subprocess.PIPE)
+    file, out, go = write_sweep(tmp_path, 12), tmp_path / "out", tmp_path / "go"
+    command = [*HELD, "2", str(go), "sweep", str(file), "--out", str(out), "--scheduler", address]
+    running = start([*command, "--json"], stdout=subprocess.PIPE)
     until_kept(out, 2, running)
     workers[0].kill()
+    go.touch()
     document = json.loads(running.communicate(timeout=PATIENCE_S)[0])
     assert running.returncode == 0
     assert document["computed"] == 12

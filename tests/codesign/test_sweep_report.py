@@ -176,27 +176,19 @@ def test_the_verb_writes_every_format_and_figures(sweep, tmp_path, capsys):
     assert "expected the folder of a sweep alone, found 2" in capsys.readouterr().err
 
 
-def test_the_page_draws_all_charts_and_asks_no_network(sweep, tmp_path, require_program):
-    program = require_program("chromium", "chromium")
-    from playwright.sync_api import sync_playwright
-
+def test_the_page_draws_all_charts_and_asks_no_network(sweep, tmp_path, new_page):
     file = tmp_path / "report.html"
     file.write_text(render_sweep(sweep, ReportFormat.HTML), encoding="utf-8")
     wrong: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(program), args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 1200, "height": 800})
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda message: wrong.append(message.text))
-        page.on("request", lambda r: r.url.startswith("file:") or wrong.append(r.url))
-        page.goto(file.as_uri())
-        page.wait_for_selector("body[data-drawn]")
-        marks = page.locator("#accuracy-against-energy svg .mark-symbol.role-mark path").count()
-        charts = page.locator(".chart svg").count()
-        text = page.inner_text("#accuracy-by-0")
-        browser.close()
+    page = new_page(viewport={"width": 1200, "height": 800})
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("request", lambda r: r.url.startswith("file:") or wrong.append(r.url))
+    page.goto(file.as_uri())
+    page.wait_for_selector("body[data-drawn]")
+    marks = page.locator("#accuracy-against-energy svg .mark-symbol.role-mark path").count()
+    charts = page.locator(".chart svg").count()
+    text = page.inner_text("#accuracy-by-0")
     assert wrong == []
     assert marks == 4
     assert charts == 5

@@ -227,7 +227,7 @@ def test_ngspice_itself_gives_the_committed_numbers(
     program = require_program("ngspice", "ngspice")
     case = json.loads((GOLDEN / f"{name}.json").read_text())
     command = [program, "-b", GOLDEN / f"{name}.cir"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
     currents = [float(value) for value in re.findall(r"i\(vm\d+\) = (\S+)", shown)]
     np.testing.assert_allclose(currents, case["sense_A"], rtol=1e-12)
 
