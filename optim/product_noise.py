@@ -22,7 +22,7 @@ Left out: drift, stuck cells, resistive lines, offsets of converters, clipping.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, final
 
 import numpy as np
@@ -59,6 +59,16 @@ class ProductNoise:
     converter: float  # variance of a product from one array: its converters' noise
     conversions: float  # sum of squared weights of the conversions of a product from one array
     shift: int = 0  # log2 of the converter's least significant bit in level steps
+
+    def simplest(self) -> Self:
+        """Tables with the fewest sums of products, within a hundredth of these.
+
+        Where all digits are of one unit pulse, the current's noise is one with the cells'.
+        """
+        variance, current = self.variance, self.current
+        if np.array_equal(self.squares, self.lengths):
+            variance, current = variance + current, np.zeros_like(current)
+        return replace(self, variance=_evened(variance), current=_evened(current))
 
     @classmethod
     def of(cls, geometry: Geometry, device: Device, scenario: Scenario, shift: int = 0) -> Self:
@@ -103,6 +113,17 @@ class ProductNoise:
             conversions=float(squared),
             shift=shift,
         )
+
+
+#: Relative difference of a table's entries that sums of products leave aside.
+_EVEN = 0.01
+
+
+def _evened(table: FloatArray) -> FloatArray:
+    """The mean of a table whose entries lie within a hundredth of it: sums need one column."""
+    mean = table.mean()
+    even = bool((np.abs(table - mean) <= _EVEN * mean).all())
+    return np.full_like(table, mean) if even else table
 
 
 def _lanes(geometry: Geometry) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 import functools
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -186,20 +185,15 @@ class CodedLayer(nn.Module):
         if self.current.any():
             digits["current"] = at(self.lengths, inputs)
         tables = {name: self._table(name) for name in digits}
-        variance = self._total(digits, tables, values).clamp(min=0)
-        if self.hardware.lowest >= 1 or self.rho > 1:
-            return variance, None
-        if not self.log_rho.requires_grad:
-            return variance, torch.zeros(())
         slopes = {name: self._per_log(self._powers(name)) * tables[name] for name in digits}
-        return variance, self._total(digits, slopes, values)
-
-    def _total(
-        self, digits: Mapping[str, Tensor], tables: Mapping[str, Tensor], values: Tensor
-    ) -> Tensor:
-        """Sum over tables of sum_i digits_i table[w_ij]."""
-        sums = (self._summed(digits[name], table, values) for name, table in tables.items())
-        return functools.reduce(torch.add, sums)
+        needed = self.log_rho.requires_grad
+        sums = [
+            self._summed(each, [tables[name], slopes[name]][: 1 + needed], values)
+            for name, each in digits.items()
+        ]
+        totals = [functools.reduce(torch.add, parts) for parts in zip(*sums, strict=True)]
+        narrow = self.hardware.lowest < 1 and self.rho <= 1
+        return totals[0].clamp(min=0), totals[-1] if narrow else None
 
     def _table(self, name: str) -> Tensor:
         """A table at the share of the window in use."""
@@ -247,12 +241,13 @@ class CodedLayer(nn.Module):
         lost = added < -each  # of the series that is cut off
         return whole.conversions * added.maximum(-each), slope.masked_fill(lost, -1.0)
 
-    def _summed(self, inputs: Tensor, table: Tensor, values: Tensor) -> Tensor:
-        """sum_i inputs_i table[w_ij]; of one column where all entries are equal."""
-        if self.node.attributes.get("group", 1) == 1 and bool((table == table[0]).all()):
-            column = inputs.new_ones(self._one_output(values))
-            return table[0] * self.product(inputs, column)
-        return self.product(inputs, at(table, values))
+    def _summed(self, inputs: Tensor, tables: list[Tensor], values: Tensor) -> list[Tensor]:
+        """sum_i inputs_i table[w_ij] for every table; of one column where all entries are equal."""
+        even = all(bool((table == table[0]).all()) for table in tables)
+        if even and self.node.attributes.get("group", 1) == 1:
+            column = self.product(inputs, inputs.new_ones(self._one_output(values)))
+            return [table[0] * column for table in tables]
+        return [self.product(inputs, at(table, values)) for table in tables]
 
     def _one_output(self, values: Tensor) -> tuple[int, ...]:
         shape = list(values.shape)

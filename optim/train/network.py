@@ -204,7 +204,7 @@ def _hardware(layer: LayerPlan, arch: Arch, shift: int) -> LayerHardware:
 
     def noise(share: float) -> ProductNoise:
         device = device_with(arch.device, knobs.replace(conductance_scale=share))
-        return ProductNoise.of(single, device, arch.scenario, shift)
+        return ProductNoise.of(single, device, arch.scenario, shift).simplest()
 
     table = arch.device.fluctuation and arch.device.fluctuation.law is AmplitudeLaw.TABLE
     lowest = 1.0 if table else RHO_LIMITS[0]
