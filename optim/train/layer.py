@@ -281,21 +281,7 @@ class CodedLayer(nn.Module):
 
     def product(self, inputs: Tensor, weight: Tensor) -> Tensor:
         """The node's sums of products, without bias."""
-        if self.node.op == "linear":
-            return inputs @ weight
-        options: Any = self.node.attributes
-        shape = tuple(weight.shape[2:])
-        frame = window(self.node, shape)
-        flat = len(shape) == 1
-        pads = (frame.pads[1], frame.pads[3]) + (() if flat else (frame.pads[0], frame.pads[2]))
-        padded = nn.functional.pad(inputs, pads)
-        kwargs = {
-            "stride": frame.strides[1:] if flat else frame.strides,
-            "dilation": frame.dilations[1:] if flat else frame.dilations,
-            "groups": int(options.get("group", 1)),
-        }
-        convolve = nn.functional.conv1d if flat else nn.functional.conv2d
-        return convolve(padded, weight, None, **kwargs)
+        return product(self.node, inputs, weight)
 
     def _along(self, values: Tensor) -> Tensor:
         """(out,) along the outputs' axis."""
@@ -310,3 +296,22 @@ class CodedLayer(nn.Module):
 
 def _float32(table: NDArray[np.float64]) -> Tensor:
     return torch.from_numpy(table.astype(np.float32))
+
+
+def product(node: Node, inputs: Tensor, weight: Tensor) -> Tensor:
+    """Sums of products of a conv or linear node, without bias."""
+    if node.op == "linear":
+        return inputs @ weight
+    options: Any = node.attributes
+    shape = tuple(weight.shape[2:])
+    frame = window(node, shape)
+    flat = len(shape) == 1
+    pads = (frame.pads[1], frame.pads[3]) + (() if flat else (frame.pads[0], frame.pads[2]))
+    padded = nn.functional.pad(inputs, pads)
+    kwargs = {
+        "stride": frame.strides[1:] if flat else frame.strides,
+        "dilation": frame.dilations[1:] if flat else frame.dilations,
+        "groups": int(options.get("group", 1)),
+    }
+    convolve = nn.functional.conv1d if flat else nn.functional.conv2d
+    return convolve(padded, weight, None, **kwargs)

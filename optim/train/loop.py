@@ -16,6 +16,7 @@ from optim.store import content_key
 from optim.train._torch import Tensor, nn, torch
 from optim.train.network import CodedNetwork
 from optim.train.recipe import Augmentation, Recipe, Technique
+from optim.train.teacher import Teacher, divergence
 
 WARM_UP = 0.1  # of the steps
 
@@ -48,6 +49,7 @@ class Training:
         self.network, self.examples, self.recipe = network, examples, recipe
         self.history: list[Epoch] = []
         self._checkpoint = checkpoint
+        self._teacher = Teacher(network.network.network)
         network.start(recipe.rho)
         self._optimizer = _optimizer(network, recipe)
         self._steps = recipe.epochs * -(-len(examples) // recipe.batch)
@@ -75,7 +77,7 @@ class Training:
                 self.network.settle()
             strength = self.recipe.strength(step / self._steps)
             logits, energy = self.network(images, strength)
-            task = nn.functional.cross_entropy(logits, labels)
+            task = self._task(images, logits, labels)
             loss = task
             if Technique.ENERGY in self.recipe.techniques:
                 loss = task + self.recipe.energy_weight * energy.sum() / self._reference_J
@@ -89,6 +91,13 @@ class Training:
             if progress is not None:
                 progress(step + 1, self._steps)
         return Epoch(*(sums / batches).tolist())
+
+    def _task(self, images: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        """Loss in nats against the labels and the float network."""
+        share, task = self.recipe.distillation, nn.functional.cross_entropy(logits, labels)
+        if not share:
+            return task
+        return (1 - share) * task + share * divergence(self._teacher.logits(images), logits)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         images = torch.from_numpy(self.examples.images)

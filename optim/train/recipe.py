@@ -45,6 +45,9 @@ class Recipe(Spec):
     ramp: Annotated[Ratio, Field(ge=0, le=1)] = 0.3
     #: Share of the steps, at the end, over which rho stands still on what tiles can make.
     settle: Annotated[Ratio, Field(ge=0, le=1)] = 0.3
+    #: Share of the loss that is the divergence from the float network's answers
+    #: (`optim/train/teacher.py`), the rest being that from the labels.
+    distillation: Annotated[Ratio, Field(ge=0, le=1)] = 0.0
     augmentation: Augmentation = Augmentation.NONE
     reach: Annotated[int, Field(ge=1)] = 2
     seed: int = 0

@@ -1,0 +1,358 @@
+"""Accuracy against energy: trained networks and what they are compared with.
+
+    .venv/bin/python examples/headline/run.py examples/headline/lenet.yaml
+        --networks FOLDER --out DIR [--strengths emt-strong] [--states markov] [--seed 1]
+
+FOLDER/NETWORK holds `model.onnx` and `data.yaml`.  A clean network (fine-tuned in integers,
+without fluctuation, for as many epochs) is read with fluctuation, in cells of one bit, and with
+re-estimated statistics; networks trained with techniques A, A+B and A+B+C are read likewise.
+Every method is swept over one factor on the energy of its cells and over read voltages; what
+counts is the least energy that keeps the float accuracy but for `drop`.  Ledger `pulse`: one long
+pulse per input of up to four bits; ledger `serial`: everybody reads bit by bit.
+
+Stop it at any time: trainings go on from their checkpoints, evaluations from DIR/runs.sqlite.
+"""
+
+import argparse
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import altair
+import numpy as np
+import yaml
+from pydantic import Field
+
+from codesign.flow import Case, prepare, right_in_float
+from codesign.interval import accuracy_interval
+from codesign.simulation import Simulation, silent
+from codesign.train import TrainingRequest, train
+from hwsim.chip.load import load_arch
+from hwsim.cost import load_technology
+from hwsim.spec import Spec, read_yaml, validate
+from hwsim.tile.geometry import Geometry
+from hwsim.tile.schedule import phase_cycles
+from hwsim.tile.spec import Knobs
+from hwsim.units import Ratio, Volt
+from mapping.network import QuantizedNetwork
+from mapping.onnx_import import import_network
+from optim.baselines import Method, cells_J, compensated, one_for_all
+from optim.evaluate import Evaluator
+from optim.price import Pricing
+from optim.problem import Examples, Problem
+from optim.store import EvaluationStore
+from optim.train.recipe import Recipe, load_recipe
+
+#: Bits of a digit in each ledger.
+LEDGERS = {"pulse": 4, "serial": 1}
+#: Techniques and bits per cell of what is trained; None: the preset's.
+TRAININGS: dict[str, tuple[str, int | None]] = {
+    "A": ("A", None),
+    "A+B": ("AB", None),
+    "A+B+C": ("ABC", None),
+    "A+B+C, one-bit cells": ("ABC", 1),
+}
+OURS = ("A+B+C", "A+B+C, one-bit cells")
+#: Tried from the largest down, until accuracy is this far below what is wanted.
+FACTORS = (8, 5.6, 4, 2.8, 2, 1.4, 1, 0.7, 0.5, 0.35, 0.25)
+HOPELESS = 0.03
+
+
+class Experiment(Spec):
+    """One network on hardware of several strengths of fluctuation."""
+
+    network: str
+    scheme: dict[str, Any] = Field(default_factory=dict)
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    train_images: Annotated[int, Field(ge=1)] | None = None
+    trainings: tuple[str, ...] = tuple(TRAININGS)
+    strengths: tuple[str, ...] = ("emt-strong",)
+    states: tuple[str, ...] = ("independent",)
+    #: Voltages of every method; networks are trained at the last one.
+    read_voltages_V: tuple[Volt, ...] = (0.2, 0.1)
+    samples: Annotated[int, Field(ge=1)] = 1000
+    devices: Annotated[int, Field(ge=1)] = 1
+    drop: Annotated[Ratio, Field(ge=0)] = 0.01
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where things lie."""
+
+    networks: Path
+    out: Path
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Point:
+    """One method at one energy."""
+
+    strength: str
+    states: str
+    ledger: str
+    volt: float
+    method: str
+    factor: float
+    accuracy: float
+    low: float
+    high: float
+    cells_J: float
+    tiles_J: float
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A method of one ledger: its network under a design, its cells and its rho."""
+
+    ledger: str
+    name: str
+    method: Method
+    tuned: Callable[[Method, float], QuantizedNetwork] | None = None
+
+    def at(self, factor: float) -> Method:
+        """The method with its network tuned to a factor."""
+        if self.tuned is None:
+            return self.method
+        return replace(self.method, network=self.tuned(self.method, factor))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An experiment on one strength and one kind of states."""
+
+    experiment: Experiment
+    folder: Folder
+    strength: str
+    states: str
+
+    def hardware(self, volt: float, cell_bits: int | None = None) -> Path:
+        """An architecture file; the chain's dwell times are 8 phases."""
+        arch = load_arch(self.strength)
+        phase_s = phase_cycles(Geometry(arch.tile, arch.precision)) / arch.tile.clock_Hz
+        fluctuation: dict[str, Any] = {"states": self.states}
+        if self.states == "markov":
+            fluctuation |= {"high_dwell_s": 8 * phase_s, "low_dwell_s": 8 * phase_s}
+        tile = {"read_voltage_V": volt} | ({"cell_bits": cell_bits} if cell_bits else {})
+        name = f"{self.strength}-{self.states}-{volt}V" + ("-one-bit" if cell_bits else "")
+        content = {"extends": self.strength, "name": name, "tile": tile}
+        file = self.folder.out / f"{name}.yaml"
+        file.write_text(yaml.safe_dump(content | {"device": {"fluctuation": fluctuation}}))
+        return file
+
+    def case(self, volt: float, cell_bits: int | None = None, samples: int | None = None) -> Case:
+        """The float network quantised, on that hardware."""
+        return prepare(
+            Simulation(
+                self.source / "model.onnx",
+                str(self.source / "data.yaml"),
+                arch=self.hardware(volt, cell_bits),
+                scheme=self.scheme,
+                samples=samples or self.experiment.samples,
+            )
+        )
+
+    @property
+    def source(self) -> Path:
+        """The network's folder."""
+        return self.folder.networks / self.experiment.network
+
+    @property
+    def scheme(self) -> Path:
+        """How the network becomes integers."""
+        file = self.folder.out / "scheme.yaml"
+        file.write_text(yaml.safe_dump(self.experiment.scheme))
+        return file
+
+    def trained(
+        self, letters: str, cell_bits: int | None
+    ) -> tuple[QuantizedNetwork, dict[str, float]]:
+        """A trained network and rho of its layers; from the folder where that is finished.
+
+        The clean one is the same on all hardware.
+        """
+        arch = self.hardware(self.experiment.read_voltages_V[-1], cell_bits)
+        out = self.folder.out / (arch.stem if letters else "") / (letters or "clean")
+        changes = {"techniques": list(letters), "seed": self.folder.seed}
+        recipe: Recipe = load_recipe(None, self.experiment.recipe | changes)
+        request = TrainingRequest(
+            self.source / "model.onnx",
+            str(self.source / "data.yaml"),
+            out,
+            recipe,
+            arch=str(arch),
+            scheme=self.scheme,
+            train_images=self.experiment.train_images,
+            samples=64,
+            device_samples=1,
+        )
+        done = train(replace(request, resume=request.checkpoint.is_file()), progress=silent)
+        network = import_network(out / "network.onnx").quantized
+        assert network is not None
+        return network, dict(done.rho)
+
+    def contenders(self, volt: float) -> Iterator[Contender]:
+        """Everybody at one voltage, training what has to be trained."""
+        whole, one_bit = self.case(volt), self.case(volt, 1)
+        clean, _ = self.trained("", None)
+        rho = one_for_all(clean)
+
+        def retuned(method: Method, factor: float) -> QuantizedNetwork:
+            images = whole.images.calibration
+            return compensated(clean, method.arch, method.design(factor), images)
+
+        for ledger, bits in LEDGERS.items():
+            base = Knobs(dac_bits=bits)
+            scaled = Method("weight scaling", clean, whole.arch, rho, base)
+            yield Contender(ledger, "weight scaling", scaled)
+            yield Contender(ledger, "binarised encoding", replace(scaled, arch=one_bit.arch))
+            yield Contender(ledger, "fluctuation compensation", scaled, retuned)
+        for name in self.experiment.trainings:
+            letters, cell_bits = TRAININGS[name]
+            network, shares = self.trained(letters, cell_bits)
+            arch = one_bit.arch if cell_bits else whole.arch
+            for ledger, bits in LEDGERS.items():
+                # With C a network is read bit by bit in either ledger.
+                base = Knobs(dac_bits=1 if "C" in letters else bits)
+                yield Contender(ledger, name, Method(name, network, arch, shares, base))
+
+    def points(self, case: Case, volt: float, one: Contender, wanted: float) -> Iterator[Point]:
+        """A method from the largest factor down."""
+        shown = Examples(case.images.test.images, case.images.test.labels)
+        for factor in FACTORS:
+            method = one.at(factor)
+            problem = Problem(
+                method.network,
+                method.arch,
+                load_technology(method.arch.technology),
+                case.images.calibration,
+                shown,
+                shown,
+            )
+            pricing, design = Pricing(problem), method.design(factor)
+            evaluator = Evaluator(problem, EvaluationStore(self.folder.out / "runs.sqlite"))
+            right = evaluator.testing(design, len(shown), self.experiment.devices)
+            found = accuracy_interval(right)
+            yield Point(
+                self.strength,
+                self.states,
+                one.ledger,
+                volt,
+                one.name,
+                factor,
+                found.mean,
+                found.low,
+                found.high,
+                cells_J(pricing, design),
+                pricing.price(design).energy_J,
+            )
+            if found.mean < wanted - HOPELESS:
+                return
+
+
+def least(found: list[Point], wanted: float) -> Point | None:
+    """The least energy of the cells from which on the wanted accuracy is kept."""
+    kept = [point for point in found if point.accuracy >= wanted]
+    return min(kept, key=lambda point: point.cells_J) if kept else None
+
+
+def figure(found: list[Point], file: Path) -> None:
+    """Fronts of all methods at the lowest voltage: a panel per hardware and ledger."""
+    lowest = min(point.volt for point in found)
+    rows = [
+        vars(point) | {"accuracy": 100 * point.accuracy, "on": f"{point.strength}, {point.states}"}
+        for point in found
+        if point.volt == lowest
+    ]
+    chart = altair.Chart(altair.Data(values=rows)).mark_line(point=True, clip=True)
+    chart = chart.encode(
+        x=altair.X(
+            "cells_J:Q",
+            scale=altair.Scale(type="log"),
+            axis=altair.Axis(format="~s", tickCount=4),
+            title="energy of the cells (J)",
+        ),
+        y=altair.Y("accuracy:Q", scale=altair.Scale(zero=False), title="accuracy (%)"),
+        color=altair.Color("method:N", title=None),
+        order="cells_J:Q",
+    )
+    panels = chart.properties(width=360, height=260).facet(
+        row=altair.Row("on:N", title=None), column=altair.Column("ledger:N", title=None)
+    )
+    panels.save(file)
+
+
+def report(found: list[Point], wanted: float) -> None:
+    """Print the least energy of every method, and against it that of the best of ours."""
+    print(f"Least cell energy at an accuracy of {wanted:.2%}; none: not within the sweep.")
+    print("| hardware | ledger | volts | method | accuracy | cells | whole tiles | against ours |")
+    print("|---|---|---|---|---|---|---|---|")
+    for key in dict.fromkeys((p.strength, p.states, p.ledger, p.volt) for p in found):
+        own = [p for p in found if (p.strength, p.states, p.ledger, p.volt) == key]
+        ours = least([p for p in own if p.method in OURS], wanted)
+        for method in dict.fromkeys(p.method for p in own):
+            best = least([p for p in own if p.method == method], wanted)
+            head = f"| {key[0]}, {key[1]} | {key[2]} | {key[3]} | {method} | "
+            if best is None:
+                print(f"{head}none | | | |")
+                continue
+            ratio = f"{best.cells_J / ours.cells_J:.2f}" if ours else ""
+            print(
+                f"{head}{best.accuracy:.2%} | {best.cells_J * 1e9:.2f} nJ | "
+                f"{best.tiles_J * 1e6:.2f} uJ | {ratio} |"
+            )
+
+
+def write(found: list[Point], file: Path) -> None:
+    """All points as CSV."""
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(vars(found[0])))
+        writer.writeheader()
+        writer.writerows(vars(point) for point in found)
+
+
+def run(experiment: Experiment, folder: Folder) -> None:
+    """Train, sweep, print, draw."""
+    found: list[Point] = []
+    for states in experiment.states:
+        for strength in experiment.strengths:
+            bench = Bench(experiment, folder, strength, states)
+            case = bench.case(experiment.read_voltages_V[0])
+            right = right_in_float(case.imported, case.images, silent)
+            wanted = float(np.mean(right)) - experiment.drop
+            print(f"{strength}, {states}: wanted {wanted:.2%}", flush=True)
+            for volt in experiment.read_voltages_V:
+                for one in bench.contenders(volt):
+                    found += bench.points(case, volt, one, wanted)
+                    print(f"  {volt} V, {one.ledger}, {one.name}", flush=True)
+            write(found, folder.out / "points.csv")
+    report(found, wanted)
+    figure(found, folder.out / "fronts.svg")
+
+
+def main() -> None:
+    """Read the experiment and what replaces parts of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("experiment", type=Path)
+    parser.add_argument("--networks", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--strengths")
+    parser.add_argument("--states")
+    parser.add_argument("--trainings")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    changed = {
+        key: given.split(";")
+        for key in ("strengths", "states", "trainings")
+        if (given := getattr(asked, key))
+    }
+    content = read_yaml(asked.experiment) | changed
+    asked.out.mkdir(parents=True, exist_ok=True)
+    folder = Folder(asked.networks, asked.out, asked.seed)
+    run(validate(Experiment, content, str(asked.experiment)), folder)
+
+
+if __name__ == "__main__":
+    main()
