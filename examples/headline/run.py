@@ -27,6 +27,7 @@ from pydantic import Field
 
 from codesign.flow import Case, prepare, right_in_float
 from codesign.interval import accuracy_interval
+from codesign.optimize import Optimization, optimize
 from codesign.simulation import Simulation, silent
 from codesign.train import TrainingRequest, train
 from hwsim.chip.load import load_arch
@@ -43,6 +44,7 @@ from optim.evaluate import Evaluator
 from optim.price import Pricing
 from optim.problem import Examples, Problem
 from optim.store import EvaluationStore
+from optim.target import Population
 from optim.train.recipe import Recipe, load_recipe
 
 #: Bits of a digit in each ledger.
@@ -217,6 +219,39 @@ class Bench:
                 # With C a network is read bit by bit in either ledger.
                 base = Knobs(dac_bits=1 if "C" in letters else bits)
                 yield Contender(ledger, name, Method(name, network, arch, shares, base))
+
+    def optimised(self, wanted: float) -> Point:
+        """The knobs of every layer of the last training, chosen by `hwsim optimize`."""
+        name = self.experiment.trainings[-1]
+        letters, cell_bits = TRAININGS[name]
+        arch = self.hardware(self.experiment.read_voltages_V[-1], cell_bits)
+        done = optimize(
+            Optimization(
+                self.folder.out / arch.stem / letters / "network.onnx",
+                str(self.source / "data.yaml"),
+                arch,
+                accuracy=wanted,
+                samples=2 * self.experiment.samples,
+                tuning=self.experiment.samples,
+                population=Population.TEST_SET,
+                store=self.folder.out / "optimised.sqlite",
+                front=0,
+            )
+        )
+        chosen, accuracy = done.found.candidate, accuracy_interval(done.tested)
+        return Point(
+            self.strength,
+            self.states,
+            "serial",
+            0.0,
+            f"{name}, optimised" + ("" if done.found.certified else " (not certified)"),
+            1.0,
+            accuracy.mean,
+            accuracy.low,
+            accuracy.high,
+            cells_J(done.judge.pricing, chosen.design),
+            chosen.price.energy_J,
+        )
 
     def points(self, case: Case, volt: float, one: Contender, wanted: float) -> Iterator[Point]:
         """A method from the largest factor down."""
