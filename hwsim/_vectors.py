@@ -1,4 +1,4 @@
-"""Values of 512 bits in kernels: 32 lanes of 16 bits or 16 lanes of 32 bits.
+"""Values of 512 bits in kernels: 32 lanes of 16 bits, 16 of 32 bits or 8 of 64 bits.
 
 LLVM's own vectoriser takes loops over lanes apart into a main part, an epilogue and a scalar
 rest, with checks for overlap in front: for the 64 lanes of a narrow layer that is most of the
@@ -6,8 +6,8 @@ time.  Here a vector is a value: loaded once, kept in a register over all words 
 The operations are LLVM's generic ones, so every processor runs them; one with shorter vectors
 takes two or four instructions for each.  Only `lookup` asks for AVX-512 and gathers without it.
 
-Operators `+ - * / & >>` (`/` of floats) are those of the lanes' own type; there is no `+=`, for
-without the compiler a vector is a NumPy array.
+Operators `+ - * / & | ^ >>` (`/` of floats) are those of the lanes' own type; there is no `+=`,
+for without the compiler a vector is a NumPy array.
 """
 
 import operator
@@ -21,7 +21,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 from numba.np import arrayobj
 
-from hwsim._jit import JIT_DISABLED, kernel
+from hwsim._jit import JIT_DISABLED
 
 BYTES = 64
 
@@ -45,13 +45,6 @@ class _VectorModel(models.PrimitiveModel):
 
 def _vector_of(lane: Any) -> Vector:
     return Vector(lane, BYTES * 8 // lane.bitwidth)
-
-
-@kernel
-def lane_count(array: Any) -> int:
-    """Lanes of a vector of the array's elements."""
-    lanes: int = BYTES // array.itemsize
-    return lanes
 
 
 def _llvm(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
@@ -122,6 +115,11 @@ def _name(element: Any) -> str:
 
 if JIT_DISABLED:
 
+    def lane_count(array: Any) -> int:
+        """Lanes of a vector of the array's elements."""
+        lanes: int = BYTES // array.itemsize
+        return lanes
+
     def load(array: Any, index: Any, count: int | None) -> Any:
         """The vector of array[index], array[index + 1] ..., zeros from lane `count` on.
 
@@ -190,6 +188,16 @@ if JIT_DISABLED:
         return table[index & 31]
 
 else:
+
+    @intrinsic
+    def lane_count(_context: Any, array: Any) -> Any:
+        """Lanes of a vector of the array's elements: a constant, or loops begin by a division."""
+        lanes = BYTES * 8 // array.dtype.bitwidth
+
+        def codegen(_context: Any, _builder: Any, _signature: Any, _args: Any) -> Any:
+            return ir.Constant(ir.IntType(64), lanes)
+
+        return types.intp(array), codegen
 
     @intrinsic
     def load(_context: Any, array: Any, index: Any, count: Any) -> Any:
@@ -356,10 +364,12 @@ else:
 
         return result(table, index), codegen
 
-    def _operator(symbol: Any, on_integers: str, on_floats: str = "") -> None:
+    def _operator(symbol: Any, on_integers: str, on_floats: str = "", unsigned: str = "") -> None:
         @intrinsic
         def operation(_context: Any, left: Any, right: Any) -> Any:
             name = on_floats if left.lane is types.float32 else on_integers
+            if unsigned and left.lane.name.startswith("u"):
+                name = unsigned
 
             def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
                 return getattr(builder, name)(*args)
@@ -377,4 +387,6 @@ else:
     _operator(operator.mul, "mul", "fmul")
     _operator(operator.truediv, "sdiv", "fdiv")
     _operator(operator.and_, "and_")
-    _operator(operator.rshift, "ashr")
+    _operator(operator.or_, "or_")
+    _operator(operator.xor, "xor")
+    _operator(operator.rshift, "ashr", unsigned="lshr")

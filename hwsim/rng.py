@@ -19,7 +19,7 @@ this one 2.8.
 
 import numpy as np
 
-from hwsim._jit import kernel
+from hwsim._jit import inlined_kernel, kernel
 from hwsim._vectors import bits_of, load, lookup, splat, store, to_float
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -67,6 +67,14 @@ def mix(word):
     word = (word ^ (word >> _S30)) * _MIX1
     word = (word ^ (word >> _S27)) * _MIX2
     return word ^ (word >> _S31)
+
+
+@inlined_kernel
+def mix_lanes(words):
+    """`mix` of a vector of words."""
+    words = (words ^ (words >> splat(_S30))) * splat(_MIX1)
+    words = (words ^ (words >> splat(_S27))) * splat(_MIX2)
+    return words ^ (words >> splat(_S31))
 
 
 @kernel
