@@ -1,78 +1,76 @@
-"""Two-state chains by bisection, 64 cells a word: any read's states from its address (ADR 0010).
+"""Two-state chains by bisection, 64 cells a word: any read's states from its address (ADR 0012).
 
 The states at reads 2^top apart are independent draws.  The state half-way between two known
 ones depends on these two alone, as a bridge of the chain; halving goes on down to single reads.
-Its probability to be one is chances[level, ones among the two neighbours], drawn in one of
-two ways for all cells of a strip.
+The chance of a one, by the ones among both neighbours, is drawn in two steps:
 
-Digits: a comparison with DIGITS fair words, least significant digit first.  The probability,
-rounded up or down to DIGITS digits by an addressed draw per row of words, is right on average,
-so each cell's own law is exact; cells of one word share the rounding (2^-DIGITS).
-Sparse, where states seldom differ from equal neighbours: those that agree are kept, others
-take a fair word, and a Poisson number of marks at random cells does the rest.
+Digits: a whole number of 2^-k from k fair words, least significant digit first: a fair bit of one
+keeps what the digits below gave, a zero takes the digit.
+Marks: what is missing, or too much, as a Poisson number of marks at random cells, which set or
+clear cells of the kinds that they count for.
 
-Arrays of states are (W + 1 rows of words, words of 64 cells); the last row is not used: without
-it states would lie 4 KiB apart, where a store makes loads of other states wait.
+Both are right for each cell by itself, whatever the others; `chain` chooses k by what they cost.
 
-Measured, one core (AVX-512), ns per word of 64 cells, of which AND + population count takes
-0.05: a fair word 0.18 (0.21 with its counter multiplied, not added up); five digits 1.35, with
-masks that LLVM turned into branches 1.8, row by row in views of the arrays 2.2; fair words for
-states that agree 0.25; one mark 2.2, so that marks win below one in 128 cells.  A copy of all
-states at every read took 0.07, calls with views of the arrays 0.3: now places take turns.
+Arrays of states are (places, words of 64 cells); the last words of a place are not used: without
+them states would lie 4 KiB apart, where a store makes loads of other states wait.
+
+Measured, one core (Zen 5), ns per word of 64 cells and read, of which AND + population count
+takes 0.03: a fair word 0.08; a digit 0.11, with constants read again for every vector 0.2; a
+mark in every word 0.5, with both neighbours looked up for each 2.5; to apply marks 0.08; with
+arrays counted at every call (`_jit.borrowed`) 0.25 more, with loops that begin by a division
+0.04 per digit.  At decays per read of 0.05, 0.08, 0.17, 0.3, 0.6 and 2 and duty 1/2: 0.54, 0.71,
+0.88, 1.1, 1.0 and 0.97; five rounded digits, or marks alone, took 0.87, 1.5, 2.2, 0.82, 0.81
+and 0.79.
 """
 
 import numpy as np
 
 from hwsim._jit import inlined_kernel, kernel
-from hwsim.rng import GOLDEN, fold, mix
+from hwsim._vectors import lane_count, load, splat, store
+from hwsim.rng import GOLDEN, fold, mix, mix_lanes
 
-DIGITS = 5  # as `_compare` is written out
-_FRACTION = np.uint64(32 - DIGITS)  # chances are in units of 2^-32
-_ROUND = np.uint64(DIGITS)
 _U = np.uint64
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
-_WORD = np.uint64(6)
 _BIT = np.uint64(63)
-# For every number its lowest digit, then each digit XOR the next, spread over a word.  From
-# memory: of masks that it sees computed, LLVM makes branches.
-_STEPS = np.array(
-    [[-((n << 1 ^ n) >> j & 1) for j in range(DIGITS + 1)] for n in range(2**DIGITS + 1)], np.int64
-).view(np.uint64)
+_WORD = np.uint64(6)
+_FAR = _HALF + _WORD
+#: From the counter of a word to those of the next ones, and of the next vector.
+_AHEAD = np.array([(n + 1) * int(GOLDEN) % 2**64 for n in range(8)], np.uint64)
+_STRIDE = np.uint64(8 * int(GOLDEN) % 2**64)
 
 
 @kernel
-def reach(key, read, chain, states):
-    """The states at `read` and those that `advance` needs; states (top + 2, W + 1, n).
+def reach(key, read, chain, states, masks, places):
+    """The states at `read` and those that `advance` needs; states (top + 2, n).
 
     A read's place in `states` is `place_of`: of the reads that matter at any time no two have
-    the same number of zeros at their end.
+    the same number of zeros at their end.  masks (3, n), zeros, and places (2, N / 2) are
+    working memory; masks are left as zeros.
     """
     below = read >> chain.top << chain.top
-    _draw_end(fold(key, below), below, chain, states)
-    _draw_end(fold(key, below + (1 << chain.top)), below + (1 << chain.top), chain, states)
-    for down in range(chain.top):
-        level = chain.top - 1 - down
+    for n in range(-2, chain.top):
+        level = chain.top - 1 - max(n, -1)
         middle = below + (1 << level)
-        _bridge(fold(key, middle), middle, level, chain, states)
-        if read >= middle:
+        if n == -2:
+            middle = below
+        _draw(key, middle, level, chain, states, masks, places)
+        if n >= 0 and read >= middle:
             below = middle
 
 
 @inlined_kernel
-def advance(key, read, chain, states):
+def advance(key, read, chain, states, masks, places):
     """From the states at read - 1 to those at `read`."""
     level = 0
     while level < chain.top and read >> level & 1 == 0:
         level += 1
     if level == chain.top:
-        end = read + (1 << level)
-        _draw_end(fold(key, end), end, chain, states)
+        level += 1
     for down in range(level):
         lower = level - 1 - down
-        middle = read + (1 << lower)
-        _bridge(fold(key, middle), middle, lower, chain, states)
+        _draw(key, read + (1 << lower), lower, chain, states, masks, places)
 
 
 @inlined_kernel
@@ -85,96 +83,152 @@ def place_of(read, top):
 
 
 @inlined_kernel
-def _draw_end(node, read, chain, states):
-    """States that do not depend on any others."""
-    # Neighbours do not matter, but must lie elsewhere: the loop is not vectorised otherwise.
-    place, duty = place_of(read, chain.top), chain.duty
-    _compare(node, duty, duty, duty, 0, 0, place, states)
+def _draw(key, read, level, chain, states, masks, places):
+    """The states at `read`, half-way between those 2^level reads before and after it.
+
+    At the level `top` all chances are alike: these do not matter.  Fair word i of digit j, from
+    1 on, is number (j - 1) * words + i under the read's node, (key, read).
+    """
+    node, top, size = fold(key, read), chain.top, chain.words
+    near = (
+        place_of(read - (1 << level), top),
+        place_of(read + (1 << level), top),
+        place_of(read, top),
+    )
+    _first_digit(node, level, near, size, chain.steps, states)
+    for j in range(2, chain.digits[level] + 1):
+        counter = node + _U((j - 1) * size) * GOLDEN
+        _next_digit(counter, level, j, near, size, chain.steps, states)
+    count = _place_marks(fold(node, 0), level, size, chain.marks, places)
+    if count > 0:
+        none, one, both = chain.kept[level, 0], chain.kept[level, 1], chain.kept[level, 2]
+        _set_marks(count, none, 0, places, masks)
+        rows = (0, 0 if one == none else 1, 0 if both == none else 2)
+        if one != none:
+            _set_marks(count, one, 1, places, masks)
+        if both != none:
+            _set_marks(count, both, 2, places, masks)
+        _apply_marks(level, near, rows, size, chain.steps, masks, states)
 
 
 @inlined_kernel
-def _bridge(node, read, level, chain, states):
-    """The states at `read`, half-way between those 2^level reads before and after it."""
-    low = place_of(read - (1 << level), chain.top)
-    high = place_of(read + (1 << level), chain.top)
-    if chain.sparse[level]:
-        _agree(node, low, high, level, states)
-        _mark(fold(node, 0), low, high, level, chain.marks, chain.kept, chain.rare, states)
-    else:
-        chances = chain.chances
-        none, one, both = chances[level, 0], chances[level, 1], chances[level, 2]
-        _compare(node, none, one, both, low, high, level, states)
+def _first_digit(counter, level, near, size, steps, states):
+    """The least significant digit of `_draw`, whose fair words begin at `counter`.
 
-
-@kernel
-def _compare(node, none, one, both, low, high, out, states):
-    """states[out] = ones with the chance that belongs to the ones in states[low], states[high].
-
-    With digits d_j of the number and fair words u_j, from the least significant on,
-    less_j = d_j ^ (u_j & (less_{j-1} ^ d_j)); what is kept is less_j ^ d_{j+1}, which is one
-    three-operand instruction per digit, and two for the choice among three numbers.
+    With digits d_j of the number and fair words u_j, s_j = d_j ^ (u_j & (s_{j-1} ^ d_j)); what
+    is kept is s_j ^ d_{j+1}, one three-operand instruction per digit, and two for the choice
+    among three numbers.
     """
-    parts, size = states.shape[1] - 1, states.shape[2]
-    step = _U((1 << 32) // parts)
-    apart = _U(parts * size) * GOLDEN
-    rounding = mix(node) & _LOW
-    c = node + GOLDEN
-    for w in range(parts):
-        # Roundings are spread evenly over the parts: their mean hardly varies.
-        up = (rounding + _U(w) * step & _LOW) >> _ROUND
-        n, m, k = none + up >> _FRACTION, one + up >> _FRACTION, both + up >> _FRACTION
-        d, a0, a1 = _STEPS[n, 0], _STEPS[n, 1], _STEPS[n, 2]
-        a2, a3, a4 = _STEPS[n, 3], _STEPS[n, 4], _STEPS[n, 5]
-        dx, x0, x1 = d ^ _STEPS[m, 0], a0 ^ _STEPS[m, 1], a1 ^ _STEPS[m, 2]
-        x2, x3, x4 = a2 ^ _STEPS[m, 3], a3 ^ _STEPS[m, 4], a4 ^ _STEPS[m, 5]
-        dy, y0, y1 = d ^ _STEPS[k, 0], a0 ^ _STEPS[k, 1], a1 ^ _STEPS[k, 2]
-        y2, y3, y4 = a2 ^ _STEPS[k, 3], a3 ^ _STEPS[k, 4], a4 ^ _STEPS[k, 5]
-        for i in range(size):
-            x = states[low, w, i] ^ states[high, w, i]
-            y = states[low, w, i] & states[high, w, i]
-            less = d ^ (x & dx) ^ (y & dy)
-            less = (mix(c) & less) ^ a0 ^ (x & x0) ^ (y & y0)
-            less = (mix(c + apart) & less) ^ a1 ^ (x & x1) ^ (y & y1)
-            less = (mix(c + _U(2) * apart) & less) ^ a2 ^ (x & x2) ^ (y & y2)
-            less = (mix(c + _U(3) * apart) & less) ^ a3 ^ (x & x3) ^ (y & y3)
-            less = (mix(c + _U(4) * apart) & less) ^ a4 ^ (x & x4) ^ (y & y4)
-            states[out, w, i] = less
-            c += GOLDEN
+    before, after = _step(steps, level, 1), _step(steps, level, 2)
+    words = splat(counter) + load(_AHEAD, (0,), None)
+    rest = size % lane_count(states)
+    for i in range(0, size - rest, lane_count(states)):
+        _compare_first(words, before, after, near, states, i, None)
+        words = words + splat(_STRIDE)
+    if rest > 0:
+        _compare_first(words, before, after, near, states, size - rest, rest)
 
 
-@kernel
-def _agree(node, low, high, out, states):
-    """states[out] = the neighbours' state where they agree, else a fair bit."""
-    c = node + GOLDEN
-    for w in range(states.shape[1] - 1):
-        for i in range(states.shape[2]):
-            a, b = states[low, w, i], states[high, w, i]
-            states[out, w, i] = (a & b) | ((a ^ b) & mix(c))
-            c += GOLDEN
+@inlined_kernel
+def _compare_first(words, before, after, near, states, i, rest):
+    """`_first_digit` in the words of one vector."""
+    a, b = load(states, (near[0], i), rest), load(states, (near[1], i), rest)
+    x, y = a ^ b, a & b
+    drawn = (mix_lanes(words) & _choice(before, x, y)) ^ _choice(after, x, y)
+    store(drawn, states, (near[2], i), rest)
 
 
-@kernel
-def _mark(key, low, high, level, marks, kept, rare, states):
-    """Set the cells under a Poisson number of marks to what is rare among cells of their kind.
+@inlined_kernel
+def _next_digit(counter, level, j, near, size, steps, states):
+    """Digit number j of `_draw`, the states as the one before left them."""
+    after = _step(steps, level, j + 1)
+    words = splat(counter) + load(_AHEAD, (0,), None)
+    rest = size % lane_count(states)
+    for i in range(0, size - rest, lane_count(states)):
+        _compare_next(words, after, near, states, i, None)
+        words = words + splat(_STRIDE)
+    if rest > 0:
+        _compare_next(words, after, near, states, size - rest, rest)
 
-    With marks at random cells, a mean of m per cell, each cell is marked by itself with the
-    chance 1 - exp(-m); of the marks on cells of one kind the share `kept` counts.
+
+@inlined_kernel
+def _compare_next(words, after, near, states, i, rest):
+    """`_next_digit` in the words of one vector."""
+    a, b = load(states, (near[0], i), rest), load(states, (near[1], i), rest)
+    drawn = mix_lanes(words) & load(states, (near[2], i), rest)
+    store(drawn ^ _choice(after, a ^ b, a & b), states, (near[2], i), rest)
+
+
+@inlined_kernel
+def _step(steps, level, j):
+    """Vectors of steps[level, j], read before a loop: within, stores make the compiler reload."""
+    return splat(steps[level, j, 0]), splat(steps[level, j, 1]), splat(steps[level, j, 2])
+
+
+@inlined_kernel
+def _choice(step, x, y):
+    """A step's word for the kind of each cell: x of one neighbour, y of both."""
+    return step[0] ^ (x & step[1]) ^ (y & step[2])
+
+
+@inlined_kernel
+def _place_marks(key, level, size, marks, places):
+    """A Poisson number of marks at random cells, in turn from both halves of words under `key`.
+
+    places[half, n] = cells * a half word: the cell in the upper 32 bits, a uniform number below.
     """
-    parts, size = states.shape[1] - 1, states.shape[2]
-    cells = _U(parts * size) << _WORD
-    c = key
-    for _ in range(_quantile(np.float64(mix(key) >> _U(11)) * 2.0**-53, level, marks)):
-        c += GOLDEN
-        word = mix(c)
-        cell = (word >> _HALF) * cells >> _HALF
-        place, bit = np.int64(cell >> _WORD), cell & _BIT
-        w, i = place // size, place % size
-        kind = (states[low, w, i] >> bit & _ONE) + (states[high, w, i] >> bit & _ONE)
-        if (word & _LOW) < kept[level, kind]:
-            if rare[level, kind]:
-                states[level, w, i] |= _ONE << bit
-            else:
-                states[level, w, i] &= ~(_ONE << bit)
+    count = _quantile(np.float64(mix(key) >> _U(11)) * 2.0**-53, level, marks)
+    cells = _U(size) << _WORD
+    counter = key + GOLDEN
+    for n in range((count + 1) // 2):
+        word = mix(counter)
+        places[0, n] = (word >> _HALF) * cells
+        places[1, n] = (word & _LOW) * cells
+        counter += GOLDEN
+    return count
+
+
+@inlined_kernel
+def _set_marks(count, kept, row, places, masks):
+    """Bits in masks[row] of the cells under marks of which the share `kept` counts.
+
+    With a mean of m marks per cell, each cell is marked by itself with the chance
+    1 - exp(-kept m).
+    """
+    if kept == _ZERO:
+        return
+    for half in range(2):
+        for n in range((count + 1 - half) // 2):
+            place = places[half, n]
+            i, bit = place >> _FAR, place >> _HALF & _BIT
+            masks[row, i] |= _U((place & _LOW) < kept) << bit
+
+
+@inlined_kernel
+def _apply_marks(level, near, rows, size, steps, masks, states):
+    """Marked cells become what is rare among cells of their kind; masks are cleared."""
+    rare = _step(steps, level, 0)
+    rest = size % lane_count(states)
+    for i in range(0, size - rest, lane_count(states)):
+        _apply_lanes(rare, near, rows, masks, states, i, None)
+    if rest > 0:
+        _apply_lanes(rare, near, rows, masks, states, size - rest, rest)
+    for row in range(3):
+        if rows[row] == row:
+            for i in range(size):
+                masks[row, i] = _ZERO
+
+
+@inlined_kernel
+def _apply_lanes(rare, near, rows, masks, states, i, rest):
+    """`_apply_marks` in the words of one vector."""
+    a, b = load(states, (near[0], i), rest), load(states, (near[1], i), rest)
+    x, y = a ^ b, a & b
+    none, one = load(masks, (rows[0], i), rest), load(masks, (rows[1], i), rest)
+    both = load(masks, (rows[2], i), rest)
+    marked = none ^ (x & (none ^ one)) ^ (y & (none ^ both))
+    drawn = load(states, (near[2], i), rest)
+    store(drawn ^ (marked & (drawn ^ _choice(rare, x, y))), states, (near[2], i), rest)
 
 
 @kernel

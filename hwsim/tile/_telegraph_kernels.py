@@ -18,7 +18,7 @@ time 0.90.  Where all cells are alike the steps gave 1.3, 1.4 and 1.55.
 
 import numpy as np
 
-from hwsim._jit import inlined_kernel, kernel
+from hwsim._jit import borrowed, inlined_kernel, kernel
 from hwsim._jit import popcount as ones_of
 from hwsim._vectors import (
     lane_count,
@@ -122,19 +122,24 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
     Read number n = (first + v) * T + t.  The chains of a strip are addressed by (key, GAUSSIAN,
     strip, column of the pair and copy).
     """
+    words, bank, cells = borrowed(words), borrowed(bank), borrowed(cells)
+    adc, phase_scales, acc = borrowed(adc), borrowed(phase_scales), borrowed(acc)
     strips, pairs, _, rows, width = bank.planes.shape
     samples = np.empty((acc.shape[2], words.shape[1], width), np.int32)
     size = width * bank.planes.itemsize // 8
     traps, places = pairs * cells.copies, cells.chain.top + 2
     memory = _aligned(traps * places * (rows + 1) * size)
-    chains = memory.reshape(pairs, cells.copies, places, rows + 1, size)
+    chains = memory.reshape(pairs, cells.copies, places, (rows + 1) * size)
+    masks = _aligned(3 * (rows + 1) * size).reshape(3, (rows + 1) * size)
+    masks[:] = 0
+    marks = np.empty((2, cells.chain.marks.shape[1] // 2 + 1), np.uint64)
     for strip in range(strips):
         chain_key = fold(fold(key, GAUSSIAN), strip)
         for v in range(words.shape[0]):
             strip_key = fold(fold(key, first + v), strip)
             markov_strip(
                 words[v], strip, bank, cells, adc.subtract, strip_key, chain_key, first + v,
-                v == 0, chains, samples,
+                v == 0, chains, masks, marks, samples,
             )  # fmt: skip
             sense(samples, v, strip, adc)
             acc[v, strip] = 0
@@ -144,9 +149,11 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
 
 @kernel
 def markov_strip(
-    words, strip, bank, cells, subtract, key, chain_key, vector, anew, chains, samples
+    words, strip, bank, cells, subtract, key, chain_key, vector, anew, chains, masks, marks, samples
 ):
-    """As `exact_strip`; chains (C, copies, top + 2, W + 1, n) at the read before, or anew."""
+    """As `exact_strip`; chains (C, copies, top + 2, n) at the read before, or anew."""
+    words, bank, cells, chains = borrowed(words), borrowed(bank), borrowed(cells), borrowed(chains)
+    masks, marks, samples = borrowed(masks), borrowed(marks), borrowed(samples)
     phases = words.shape[0]
     _, pairs, _, rows, width = bank.planes.shape
     counts = np.zeros(
@@ -157,7 +164,7 @@ def markov_strip(
     for pair in range(pairs):
         c = pair if samples.shape[0] > 1 else 0
         digits = -cells.digits if subtract and pair == 1 else cells.digits
-        masks, out = cells.masks[strip, pair], counts[c]
+        within, out = cells.masks[strip, pair], counts[c]
         for copy in range(cells.copies):
             chain = chains[pair, copy]
             states = chain.reshape(-1).view(bank.planes.dtype).reshape(-1, rows + 1, width)
@@ -165,11 +172,11 @@ def markov_strip(
             for t in range(phases):
                 read = vector * phases + t
                 if anew and t == 0:
-                    reach(trap, read, cells.chain, chain)
+                    reach(trap, read, cells.chain, chain, masks, marks)
                 else:
-                    advance(trap, read, cells.chain, chain)
+                    advance(trap, read, cells.chain, chain, masks, marks)
                 place = place_of(read, cells.chain.top)
-                _count_masked(words, digits, t, states, place, masks, out)
+                _count_masked(words, digits, t, states, place, within, out)
             if (copy + 1) % cells.batch == 0:
                 _add_counts(cells.high_scales, out, c, values)
     for c in range(samples.shape[0]):

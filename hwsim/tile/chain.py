@@ -7,9 +7,14 @@ state half-way between two states that are 2 h apart is one with the probability
     none of the two is one   p01 p10 / p00(2h) = d (1 - d) (1 - c)^2 / (1 - d + d c^2)
     one of them              p01 p11 / p01(2h) = (d + c (1 - d)) / (1 + c)
     both                     1 - p10 p01 / p11(2h) = 1 - d (1 - d) (1 - c)^2 / (d + (1 - d) c^2)
+
+A chance p is drawn as a whole number n of 2^-k, and then a cell set with the chance s, or
+cleared: p = q + (1 - q) s, or p = q (1 - s), with q = n / 2^k.
 """
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,43 +22,57 @@ from numpy.typing import NDArray
 
 _TOP = 40  # 2^40 reads are more than any run
 _UNCORRELATED = 2.0**-20
-_SPARSE = 2.0**-7  # chance of a mark per cell below which marks are faster than digits
+_MOST_DIGITS = 20
 _MOST_MARKS = 600.0  # mean number of marks: e^-600 is still a number
+_MARK_PRICE = 5.0  # a mark in each word of 64 cells costs as much as so many digits
 
 
 class Chain(NamedTuple):
-    """The levels of the bisection; level l halves a distance of 2^(l + 1) reads."""
+    """The levels of the bisection; level l halves a distance of 2^(l + 1) reads, `top` the ends."""
 
     top: np.int64  # states 2^top reads apart are independent
-    duty: np.uint64  # in units of 2^-32
-    chances: NDArray[np.uint64]  # (top, 3) of a one, by the ones among both neighbours; 2^-32
-    sparse: NDArray[np.bool_]  # (top,) whether marks are drawn instead of digits
-    marks: NDArray[np.float64]  # (top, N) chance of at most n marks in a strip
-    kept: NDArray[np.uint64]  # (top, 3) share of the marks that count, 2^-32
-    rare: NDArray[np.bool_]  # (top, 3) what a mark sets
+    words: np.int64  # of 64 cells
+    digits: NDArray[np.int64]  # (top + 1,) fair words drawn for each word
+    steps: NDArray[np.uint64]  # (top + 1, 2 + most digits, 3) what marks set; then the digits
+    marks: NDArray[np.float64]  # (top + 1, N) chance of at most n marks
+    kept: NDArray[np.uint64]  # (top + 1, 3) share of the marks that count, 2^-32
 
 
+class Way(NamedTuple):
+    """How the three chances of a level, by the ones among both neighbours, are drawn."""
+
+    digits: int
+    numbers: tuple[int, ...]  # of 2^-digits
+    rests: tuple[float, ...]  # chance of each kind to be marked
+    rare: tuple[bool, ...]  # what marked cells become
+
+
+@lru_cache(maxsize=64)
 def chain_of(decay: float, duty: float, cells: int) -> Chain:
     """The chain of states that correlate as exp(-decay * reads); `cells` of a strip."""
+    ways = ways_of(decay, duty, cells)
+    tables = [_at_most(-math.log1p(-max(way.rests)) * cells) for way in ways]
+    longest = max(map(len, tables))
+    steps = np.zeros((len(ways), 2 + max(way.digits for way in ways), 3), np.uint64)
+    for level, way in enumerate(ways):
+        steps[level, : way.digits + 2] = _steps(way)
+    return Chain(
+        top=np.int64(len(ways) - 1),
+        words=np.int64(cells // 64),
+        digits=np.array([way.digits for way in ways], np.int64),
+        steps=steps,
+        marks=np.array([table + [1.0] * (longest - len(table)) for table in tables]),
+        kept=np.array([_kept(way.rests) for way in ways], np.uint64),
+    )
+
+
+def ways_of(decay: float, duty: float, cells: int) -> list[Way]:
+    """How every level is drawn, the independent ends last."""
     top = 3
     while top < _TOP and decay * 2.0**top < -math.log(_UNCORRELATED):
         top += 1
     chances = [half_way(decay * 2.0**level, duty) for level in range(top)]
-    # Marks make what is left when cells keep their neighbours' state, or draw fairly.
-    excess = [(none, abs(2 * one - 1), 1 - both) for none, one, both in chances]
-    means = [-math.log1p(-max(e)) * cells if max(e) < _SPARSE else math.inf for e in excess]
-    sparse = [mean < _MOST_MARKS for mean in means]
-    tables = [_at_most(mean) if s else [1.0] for mean, s in zip(means, sparse, strict=True)]
-    longest = max(map(len, tables))
-    return Chain(
-        top=np.int64(top),
-        duty=_fixed(duty),
-        chances=np.array([[_fixed(p) for p in level] for level in chances], np.uint64),
-        sparse=np.array(sparse),
-        marks=np.array([table + [1.0] * (longest - len(table)) for table in tables]),
-        kept=np.array([_kept(e) for e in excess], np.uint64),
-        rare=np.array([(True, one > 0.5, False) for _, one, _ in chances]),
-    )
+    return [_cheapest(level, cells) for level in [*chances, (duty,) * 3]]
 
 
 def half_way(decay: float, duty: float) -> tuple[float, float, float]:
@@ -67,16 +86,53 @@ def half_way(decay: float, duty: float) -> tuple[float, float, float]:
     )
 
 
-def _fixed(chance: float) -> np.uint64:
-    return np.uint64(round(chance * 2.0**32))
+def _cheapest(chances: Sequence[float], cells: int) -> Way:
+    ways = [_way(chances, digits) for digits in range(1, _MOST_DIGITS + 1)]
+
+    def price(way: Way) -> float:
+        marks = -math.log1p(-max(way.rests)) if max(way.rests) < 1 else math.inf
+        if marks * cells > _MOST_MARKS:
+            return math.inf
+        return way.digits + _MARK_PRICE * 64 * marks
+
+    return min(ways, key=price)
 
 
-def _kept(excess: tuple[float, float, float]) -> list[np.uint64]:
+def _way(chances: Sequence[float], digits: int) -> Way:
+    drawn = [_nearest(chance, 1 << digits) for chance in chances]
+    numbers, rests, rare = zip(*drawn, strict=True)
+    return Way(digits, numbers, rests, rare)
+
+
+def _nearest(chance: float, unit: int) -> tuple[int, float, bool]:
+    """The number of 1 / unit that leaves the least to marks, that rest, and what they set."""
+    below = min(math.floor(chance * unit), unit - 1)
+    setting = (chance - below / unit) / (1 - below / unit)
+    clearing = 1 - chance * unit / (below + 1)
+    if setting <= clearing:
+        return below, setting, True
+    return below + 1, max(clearing, 0.0), False
+
+
+def _steps(way: Way) -> NDArray[np.uint64]:
+    """(digits + 2, 3): what marks set; the number's lowest digit, then each digit XOR the next.
+
+    Bits spread over a word: of cells between zeros, and what changes if one neighbour is a one,
+    or both are.
+    """
+    none, one, both = (
+        np.array([-int(rare), *(-((n << 1 ^ n) >> j & 1) for j in range(way.digits + 1))])
+        for n, rare in zip(way.numbers, way.rare, strict=True)
+    )
+    return np.stack([none, none ^ one, none ^ both], axis=1).view(np.uint64)
+
+
+def _kept(rests: Sequence[float]) -> list[np.uint64]:
     """Share of all marks that count on cells of each kind: thinned, they are Poisson again."""
-    most = max(excess)
-    if not 0 < most < _SPARSE:
+    most = max(rests)
+    if most == 0:
         return [np.uint64(0)] * 3
-    return [_fixed(math.log1p(-e) / math.log1p(-most)) for e in excess]
+    return [np.uint64(round(math.log1p(-s) / math.log1p(-most) * 2.0**32)) for s in rests]
 
 
 def _at_most(mean: float) -> list[float]:

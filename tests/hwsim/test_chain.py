@@ -1,4 +1,4 @@
-"""Chains by bisection: laws of the bridge, marks, and what any order of reads gives."""
+"""Chains by bisection: laws of the bridge, digits and marks, and what any order of reads gives."""
 
 from itertools import pairwise
 
@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hwsim.tile._chain_kernels import advance, place_of, reach
-from hwsim.tile.chain import chain_of, half_way
+from hwsim.tile.chain import chain_of, half_way, ways_of
+from tests.reference.chain import SlowChain
 
-WORDS, ROWS = 16, 8
-CELLS = 64 * WORDS * ROWS
+WORDS = 128
+CELLS = 64 * WORDS
 
 
 def transition(decay, duty):
@@ -31,25 +32,54 @@ def test_states_half_way_follow_bayes(decay, duty):
     assert both == pytest.approx(half[1, 1] ** 2 / whole[1, 1], rel=1e-9)
 
 
+@given(st.floats(1e-9, 20), st.floats(1e-4, 1 - 1e-4), st.sampled_from([64, 4096, 1 << 17]))
+def test_digits_and_marks_make_every_chance(decay, duty, cells):
+    ways = ways_of(decay, duty, cells)
+    levels = [half_way(decay * 2.0**n, duty) for n in range(len(ways) - 1)]
+    for way, chances in zip(ways, [*levels, (duty,) * 3], strict=True):
+        kinds = zip(way.numbers, way.rests, way.rare, chances, strict=True)
+        for number, rest, rare, chance in kinds:
+            drawn = number / 2**way.digits
+            assert 0 <= drawn <= 1
+            assert 0 <= rest < 1
+            made = drawn + (1 - drawn) * rest if rare else drawn * (1 - rest)
+            assert made == pytest.approx(chance, abs=1e-15, rel=1e-12)
+
+
 @given(st.floats(1e-9, 20), st.floats(0.05, 0.95))
 def test_marks_follow_poissons_law(decay, duty):
     chain = chain_of(decay, duty, CELLS)
-    for level in np.flatnonzero(chain.sparse):
-        none, one, both = half_way(decay * 2.0**level, duty)
-        mean = -CELLS * np.log1p(-max(none, abs(2 * one - 1), 1 - both))
+    for level, way in enumerate(ways_of(decay, duty, CELLS)):
+        mean = -CELLS * np.log1p(-max(way.rests))
         counts = np.arange(chain.marks.shape[1])
         np.testing.assert_allclose(chain.marks[level], stats.poisson.cdf(counts, mean), atol=1e-9)
+        shares = np.log1p(-np.array(way.rests)) / -max(mean, 1e-300) * CELLS
+        np.testing.assert_allclose(chain.kept[level] / 2.0**32, shares, atol=2.0**-32)
 
 
 def states_of(chain, key, reads):
     """(reads, cells) states of 0 and 1, in order."""
-    words = np.zeros((chain.top + 2, ROWS + 1, WORDS), np.uint64)
-    found = np.empty((len(reads), CELLS), np.uint8)
+    words = np.zeros((chain.top + 2, chain.words + 5), np.uint64)
+    masks = np.zeros((3, chain.words), np.uint64)
+    places = np.empty((2, chain.marks.shape[1] // 2 + 1), np.uint64)
+    found = np.empty((len(reads), 64 * chain.words), np.uint8)
     for n, read in enumerate(reads):
         step = reach if n == 0 else advance
-        step(np.uint64(key), read, chain, words)
-        found[n] = np.unpackbits(words[place_of(read, chain.top), :ROWS].view(np.uint8))
+        step(np.uint64(key), read, chain, words, masks, places)
+        now = words[place_of(read, chain.top), : chain.words]
+        found[n] = np.unpackbits(now.view(np.uint8), bitorder="little")
+        assert not masks.any()
     return found
+
+
+@pytest.mark.parametrize("words", [8, 21])
+@pytest.mark.parametrize("duty", [0.5, 0.7, 0.003])
+@pytest.mark.parametrize("decay", [1e-9, 0.01, 0.12, 0.6, 3.0])
+def test_states_equal_a_slow_twin_that_draws_the_same_bits(decay, duty, words):
+    reads = range(1020, 1031)
+    found = states_of(chain_of(decay, duty, 64 * words), 77, reads)
+    twin = SlowChain(77, ways_of(decay, duty, 64 * words), words)
+    np.testing.assert_array_equal(found, [twin.at(read) for read in reads])
 
 
 @pytest.mark.parametrize("decay", [1e-12, 0.003, 0.4])
@@ -95,10 +125,20 @@ def test_chains_forget_exponentially_and_keep_their_duty(decay, duty):
 
 
 @pytest.mark.compiled
-def test_cells_are_independent_of_each_other():
-    """The sum over the cells of a column, one bit of each row, varies as independent ones do."""
-    chain = chain_of(0.4, 0.7, CELLS)
-    found = np.concatenate([states_of(chain, key, range(0, 160, 1))[::16] for key in range(30)])
-    sums = found.reshape(len(found), ROWS, -1).sum(axis=1).astype(float)
-    ratio = sums.var() / (ROWS * 0.7 * 0.3)
-    assert abs(ratio - 1) < 5 * np.sqrt(2 / sums.size) + 0.005
+@pytest.mark.parametrize("together", [8, 64, 1024])
+@pytest.mark.parametrize("decay", [0.04, 0.4])
+def test_cells_are_independent_of_each_other(decay, together):
+    """Ones, and jumps, among cells near and far vary as those of independent cells do."""
+    chain, duty = chain_of(decay, 0.7, CELLS), 0.7
+    runs = [states_of(chain, key, range(160)) for key in range(30)]
+    states = np.concatenate([run[::16] for run in runs])
+    jumps = np.concatenate([(run[1:] != run[:-1])[::16] for run in runs])
+    chance = 2 * duty * (1 - duty) * -np.expm1(-decay)
+    for found, p in ((states, duty), (jumps, chance)):
+        for groups in (
+            found.reshape(len(found), -1, together).sum(axis=2),
+            found.reshape(len(found), together, -1).sum(axis=1),
+        ):
+            ratio = groups.astype(float).var() / (together * p * (1 - p))
+            # Successive states of a cell are correlated: fewer independent sums.
+            assert abs(ratio - 1) < 5 * np.sqrt(2 / groups.size / min(1, 16 * decay)), ratio

@@ -4,6 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hwsim._jit import borrowed, kernel
 
 PROGRAM = "import numba, hwsim.rng; print(numba.config.CACHE_DIR); hwsim.rng.address(1)"
 
@@ -37,3 +42,30 @@ def test_a_folder_that_cannot_be_written_costs_only_the_cache(tmp_path: Path) ->
 
 def test_an_own_cache_folder_of_numba_is_respected(tmp_path: Path) -> None:
     assert run(NUMBA_CACHE_DIR=str(tmp_path)) == str(tmp_path)
+
+
+class Pair(NamedTuple):
+    """Arrays and numbers together, as kernels are given them."""
+
+    array: Any
+    rest: tuple[Any, int]
+
+
+@kernel
+def add_up(pair, times):
+    """Sums through borrowed arrays and views of them."""
+    pair = borrowed(pair)
+    total = 0
+    for _ in range(times):
+        view = pair.array[1:]
+        view[0] += 1
+        total += view[0] + pair.rest[0][2] + pair.rest[1]
+    return total
+
+
+def test_borrowed_arrays_are_the_same_memory_and_stay_the_callers() -> None:
+    array, other = np.zeros(3, np.int64), np.arange(3)
+    counts = sys.getrefcount(array), sys.getrefcount(other)
+    assert add_up(Pair(array, (other, 5)), 4) == 1 + 2 + 3 + 4 + 4 * (2 + 5)
+    assert array.tolist() == [0, 4, 0]
+    assert (sys.getrefcount(array), sys.getrefcount(other)) == counts
