@@ -32,6 +32,7 @@ from codesign.simulation import Simulation, silent
 from codesign.train import TrainingRequest, train
 from hwsim.chip.load import load_arch
 from hwsim.cost import load_technology
+from hwsim.errors import HwsimError
 from hwsim.spec import Spec, read_yaml, validate
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.schedule import phase_cycles
@@ -70,6 +71,8 @@ class Experiment(Spec):
     recipe: dict[str, Any] = Field(default_factory=dict)
     train_images: Annotated[int, Field(ge=1)] | None = None
     trainings: tuple[str, ...] = tuple(TRAININGS)
+    #: Those of them whose knobs are then chosen layer by layer for the least energy of all.
+    optimised: tuple[str, ...] = ()
     strengths: tuple[str, ...] = ("emt-strong",)
     states: tuple[str, ...] = ("independent",)
     #: Voltages of every method; networks are trained at the last one.
@@ -95,7 +98,7 @@ class Point:
     strength: str
     states: str
     ledger: str
-    volt: float
+    volt: float | None  # None: chosen layer by layer
     method: str
     factor: float
     accuracy: float
@@ -220,9 +223,8 @@ class Bench:
                 base = Knobs(dac_bits=1 if "C" in letters else bits)
                 yield Contender(ledger, name, Method(name, network, arch, shares, base))
 
-    def optimised(self, wanted: float) -> Point:
-        """The knobs of every layer of the last training, chosen by `hwsim optimize`."""
-        name = self.experiment.trainings[-1]
+    def optimised(self, name: str, wanted: float) -> Point:
+        """A trained network with the knobs of every layer chosen by `hwsim optimize`."""
         letters, cell_bits = TRAININGS[name]
         arch = self.hardware(self.experiment.read_voltages_V[-1], cell_bits)
         done = optimize(
@@ -242,8 +244,8 @@ class Bench:
         return Point(
             self.strength,
             self.states,
-            "serial",
-            0.0,
+            "chosen",
+            None,
             f"{name}, optimised" + ("" if done.found.certified else " (not certified)"),
             1.0,
             accuracy.mean,
@@ -295,7 +297,7 @@ def least(found: list[Point], wanted: float) -> Point | None:
 
 def figure(found: list[Point], file: Path) -> None:
     """Fronts of all methods at the lowest voltage: a panel per hardware and ledger."""
-    lowest = min(point.volt for point in found)
+    lowest = min(point.volt for point in found if point.volt)
     rows = [
         vars(point) | {"accuracy": 100 * point.accuracy, "on": f"{point.strength}, {point.states}"}
         for point in found
@@ -320,22 +322,22 @@ def figure(found: list[Point], file: Path) -> None:
 
 
 def report(found: list[Point], wanted: float) -> None:
-    """Print the least energy of every method, and against it that of the best of ours."""
+    """Print the least energy of every method, and against it that of ours at the same voltage."""
     print(f"Least cell energy at an accuracy of {wanted:.2%}; none: not within the sweep.")
     print("| hardware | ledger | volts | method | accuracy | cells | whole tiles | against ours |")
     print("|---|---|---|---|---|---|---|---|")
     for key in dict.fromkeys((p.strength, p.states, p.ledger, p.volt) for p in found):
         own = [p for p in found if (p.strength, p.states, p.ledger, p.volt) == key]
         ours = least([p for p in own if p.method in OURS], wanted)
+        head = f"| {key[0]}, {key[1]} | {key[2]} | {key[3] or 'by layer'} "
         for method in dict.fromkeys(p.method for p in own):
             best = least([p for p in own if p.method == method], wanted)
-            head = f"| {key[0]}, {key[1]} | {key[2]} | {key[3]} | {method} | "
             if best is None:
-                print(f"{head}none | | | |")
+                print(f"{head}| {method} | none | | | |")
                 continue
             ratio = f"{best.cells_J / ours.cells_J:.2f}" if ours else ""
             print(
-                f"{head}{best.accuracy:.2%} | {best.cells_J * 1e9:.2f} nJ | "
+                f"{head}| {method} | {best.accuracy:.2%} | {best.cells_J * 1e9:.2f} nJ | "
                 f"{best.tiles_J * 1e6:.2f} uJ | {ratio} |"
             )
 
@@ -362,6 +364,7 @@ def run(experiment: Experiment, folder: Folder) -> None:
                 for one in bench.contenders(volt):
                     found += bench.points(case, volt, one, wanted)
                     print(f"  {volt} V, {one.ledger}, {one.name}", flush=True)
+            found += (bench.optimised(name, wanted) for name in experiment.optimised)
             write(found, folder.out / "points.csv")
     report(found, wanted)
     figure(found, folder.out / "fronts.svg")
@@ -383,10 +386,14 @@ def main() -> None:
         for key in ("strengths", "states", "trainings")
         if (given := getattr(asked, key))
     }
-    content = read_yaml(asked.experiment) | changed
-    asked.out.mkdir(parents=True, exist_ok=True)
     folder = Folder(asked.networks, asked.out, asked.seed)
-    run(validate(Experiment, content, str(asked.experiment)), folder)
+    try:
+        content = read_yaml(asked.experiment) | changed
+        experiment = validate(Experiment, content, str(asked.experiment))
+        asked.out.mkdir(parents=True, exist_ok=True)
+        run(experiment, folder)
+    except HwsimError as error:
+        parser.exit(2, f"{error}\n")
 
 
 if __name__ == "__main__":

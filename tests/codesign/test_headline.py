@@ -1,0 +1,89 @@
+"""The headline experiment, end to end on the embedded digits: small, but every part of it."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip("torch", reason="needs the torch extra")
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SMALL = {
+    "network": "digits",
+    "scheme": {"weight_bits": 4, "activation_bits": 4},
+    "recipe": {"epochs": 1, "batch": 64, "distillation": 0.5},
+    "train_images": 256,
+    "trainings": ["A+B+C, one-bit cells"],
+    "read_voltages_V": [0.1],
+    "samples": 100,
+    "drop": 0.5,
+}
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
+
+
+def experiment(folder: Path, *changes: str) -> subprocess.CompletedProcess[str]:
+    script = ROOT / "examples" / "headline" / "run.py"
+    command = [sys.executable, str(script), str(folder / "small.yaml"), *changes]
+    places = ["--networks", str(folder), "--out", str(folder / "out")]
+    return subprocess.run(
+        [*command, *places],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("headline")
+    (home / "digits").mkdir()
+    shutil.copy(str(files("codesign.demo") / "digits.onnx"), home / "digits" / "model.onnx")
+    (home / "digits" / "data.yaml").write_text("dataset: digits\n")
+    (home / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    return home
+
+
+def test_every_method_has_a_front_and_a_least_energy(folder: Path) -> None:
+    done = experiment(folder)
+    assert done.returncode == 0, done.stderr
+    with (folder / "out" / "points.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for ledger in ("pulse", "serial"):
+        methods = {row["method"] for row in rows if row["ledger"] == ledger}
+        assert methods >= {"weight scaling", "binarised encoding", "fluctuation compensation"}
+    swept = [row for row in rows if (row["method"], row["ledger"]) == ("weight scaling", "serial")]
+    joules = [float(row["cells_J"]) for row in swept]
+    assert joules == sorted(joules, reverse=True)
+    assert len(set(joules)) == len(joules)
+    pulse = [row for row in rows if (row["method"], row["ledger"]) == ("weight scaling", "pulse")]
+    assert float(pulse[0]["cells_J"]) > 1.5 * joules[0]  # a unit pulse per unit of input
+    assert "| weight scaling |" in done.stdout
+    assert (folder / "out" / "fronts.svg").stat().st_size > 0
+
+
+def test_a_second_run_trains_and_simulates_nothing_again(folder: Path) -> None:
+    before = sorted(folder.rglob("checkpoint.pt"))
+    times = [file.stat().st_mtime_ns for file in before]
+    shown = experiment(folder).stdout
+    assert [file.stat().st_mtime_ns for file in before] == times
+    assert before
+    assert "| weight scaling |" in shown
+
+
+def test_a_wrong_key_is_named(folder: Path) -> None:
+    wrong = folder / "small.yaml"
+    kept = wrong.read_text()
+    wrong.write_text(yaml.safe_dump(SMALL | {"epoch": 3}))
+    done = experiment(folder)
+    wrong.write_text(kept)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "epoch" in done.stderr
