@@ -8,12 +8,14 @@ class EventCounts:
     """Countable events of one layer (or their sum over layers, images or shards).
 
     Pulses: one word line driven for one unit pulse in one array; a digit `x_t` of the DAC
-    is `x_t` unit pulses long.  Counts are floats only where they are expectations.
+    is one pulse, `x_t` unit pulses long, and one swing of the line if it is not 0.  Counts
+    are floats only where they are expectations.
     """
 
     mvms: float = 0  # logical matrix-vector products
     array_reads: float = 0  # one array, one input phase
     row_pulses: float = 0  # unit pulses on word lines
+    row_swings: float = 0  # word lines charged: one for every digit that is not 0
     cell_pulses: float = 0  # unit pulses seen by programmed cells (row_pulses * columns in use)
     level_pulses: float = 0  # sum over programmed cells of unit pulses * cell level
     samples: float = 0  # sample-and-hold captures, one per column and read

@@ -102,9 +102,10 @@ def assumed_pulses(layer: LayerPlan, arch: Arch, activity: Activity) -> EventCou
     columns = geometry.columns_per_weight
     # One cell of a pair is empty: of `columns` cells only one per slice holds a level.
     level = activity.level * geometry.max_level * geometry.slices.count
-    pulses = mvms * per_input * redundancy
+    pulses, lines = mvms * per_input * redundancy, layer.groups * layer.rows * layer.col_blocks
     return EventCounts(
-        row_pulses=pulses * layer.groups * layer.rows * layer.col_blocks,
+        row_pulses=pulses * lines,
+        row_swings=mvms * expected_swings(geometry, activity.density) * redundancy * lines,
         cell_pulses=pulses * layer.partition.crossings * columns,
         level_pulses=pulses * layer.weights * level,
     )
@@ -117,13 +118,26 @@ def highest_pulses(geometry: Geometry) -> int:
     return full * geometry.max_digit + ((1 << rest) - 1) + (1 if phases.signed else 0)
 
 
+def expected_swings(geometry: Geometry, density: float) -> float:
+    """Digits of one input and product that are not 0 if each bit is set with this probability."""
+    phases = geometry.phases
+    full, rest = divmod(phases.magnitude_bits, phases.bits)
+    zero = 1 - density
+    return full * (1 - zero**phases.bits) + (1 - zero**rest) + (density if phases.signed else 0)
+
+
 def measured_pulses(
-    layer: LayerPlan, arch: Arch, row_pulses: NDArray[np.int64], row_levels: NDArray[np.int64]
+    layer: LayerPlan,
+    arch: Arch,
+    row_pulses: NDArray[np.int64],
+    row_swings: NDArray[np.int64],
+    row_levels: NDArray[np.int64],
 ) -> EventCounts:
     """Pulses of one layer from what execution saw.
 
     Args:
         row_pulses: (groups, K) unit pulses on each input, summed over all products.
+        row_swings: (groups, K) digits that are not 0 of each input, summed over all products.
         row_levels: (groups, K) sum of the cell levels along each input's word lines, one copy.
     """
     redundancy = layer.knobs.redundancy
@@ -131,6 +145,7 @@ def measured_pulses(
     per_group = row_pulses.sum(axis=1, dtype=np.float64)
     return EventCounts(
         row_pulses=float(per_group.sum()) * layer.col_blocks * redundancy,
+        row_swings=float(row_swings.sum()) * layer.col_blocks * redundancy,
         cell_pulses=float(per_group @ crossed_groups(layer)) * columns * redundancy,
         level_pulses=float((row_pulses.astype(np.float64) * row_levels).sum()) * redundancy,
     )

@@ -22,6 +22,9 @@ class Counter(Protocol):
     def row_pulses(self) -> NDArray[np.int64]:
         """(groups, K) unit pulses driven on each input so far, one copy."""
 
+    def row_swings(self) -> NDArray[np.int64]:
+        """(groups, K) digits that were not 0 on each input so far, one copy."""
+
     def row_levels(self) -> NDArray[np.int64]:
         """(groups, K) sum of the stored levels along each input's word line, one copy."""
 
@@ -32,18 +35,19 @@ class Drive:
     """What one layer's word lines saw over some images; see `Counter`."""
 
     row_pulses: NDArray[np.int64]
+    row_swings: NDArray[np.int64]
     row_levels: NDArray[np.int64]
     images: int
 
     @classmethod
     def of(cls, layer: Counter, images: int) -> "Drive":
         """What `layer` has counted."""
-        return cls(layer.row_pulses(), layer.row_levels(), images)
+        return cls(layer.row_pulses(), layer.row_swings(), layer.row_levels(), images)
 
     def pulses(self, layer: LayerPlan, arch: Arch) -> EventCounts:
         """Pulses of one inference of the layer as planned."""
-        counted = measured_pulses(layer, arch, self.row_pulses, self.row_levels)
-        return counted.scaled(1 / self.images)
+        drive = (self.row_pulses, self.row_swings, self.row_levels)
+        return measured_pulses(layer, arch, *drive).scaled(1 / self.images)
 
 
 def drives(

@@ -86,15 +86,27 @@ def pulses_of_codes(codes: NDArray[np.int16], phases: Digits) -> NDArray[np.int6
     return pulses
 
 
+def swings_of_codes(codes: NDArray[np.int16], phases: Digits) -> NDArray[np.int64]:
+    """Swings of each code's word line: its digits that are not 0, the sign bit one of them."""
+    bits = codes.astype(np.int64) & ((1 << phases.total_bits) - 1)
+    rest = bits & ((1 << phases.magnitude_bits) - 1)
+    swings = (bits >> phases.magnitude_bits) if phases.signed else np.zeros_like(bits)
+    for _ in range(0, phases.magnitude_bits, phases.bits):
+        swings = swings + ((rest & ((1 << phases.bits) - 1)) != 0)
+        rest = rest >> phases.bits
+    return swings
+
+
 @final
 class _Counter:
-    """Pulses of the sampled vectors of one layer."""
+    """Pulses and swings of the sampled vectors of one layer."""
 
     def __init__(self, phases: Digits, levels: NDArray[np.int64], share: float) -> None:
         every = np.arange(1 << 16, dtype=np.uint16).view(np.int16)
-        self._table = pulses_of_codes(every, phases).astype(np.uint8)
+        self._pulses_of = pulses_of_codes(every, phases).astype(np.uint8)
+        self._swings_of = swings_of_codes(every, phases).astype(np.uint8)
         self._levels, self._share = levels, share
-        self._rows = np.zeros(levels.shape, np.int64)
+        self._pulses, self._swings = np.zeros((2, *levels.shape), np.int64)
         self._seen = self._picked = 0
         self._sum = self._squares = 0.0
         self._lock = threading.Lock()
@@ -103,11 +115,13 @@ class _Counter:
         """Count the sampled ones of codes (vectors, groups, K)."""
         at = np.arange(first_vector, first_vector + len(codes)) * _GOLDEN % 1.0
         picked = codes if self._share == 1 else codes[at < self._share]
-        pulses = self._table[picked.view(np.uint16)]
+        pulses = self._pulses_of[picked.view(np.uint16)]
         rows = pulses.sum(axis=0, dtype=np.int64)
+        swings = self._swings_of[picked.view(np.uint16)].sum(axis=0, dtype=np.int64)
         each = pulses.reshape(len(picked), -1) @ self._levels.reshape(-1).astype(np.float64)
         with self._lock:
-            self._rows += rows
+            self._pulses += rows
+            self._swings += swings
             self._seen += len(codes)
             self._picked += len(picked)
             self._sum += float(each.sum())
@@ -115,8 +129,11 @@ class _Counter:
 
     def estimate(self, images: int) -> DriveEstimate:
         """The pulses of all vectors seen."""
-        total = np.rint(self._rows * (self._seen / self._picked)).astype(np.int64)
-        drive = Drive(total, self._levels, images)
+        share = self._seen / self._picked
+        pulses, swings = (
+            np.rint(counted * share).astype(np.int64) for counted in (self._pulses, self._swings)
+        )
+        drive = Drive(pulses, swings, self._levels, images)
         return DriveEstimate(drive, self._picked, self._relative_error())
 
     def _relative_error(self) -> float:

@@ -112,6 +112,7 @@ class TileLayer:
         self.matrices = matrices
         self._lock = threading.Lock()
         self._pulses = [np.zeros(m.row_levels.size, np.int64) for m in matrices]
+        self._swings = [np.zeros(m.row_levels.size, np.int64) for m in matrices]
         self._vectors = 0
 
     @property
@@ -131,6 +132,7 @@ class TileLayer:
             out[:, mine] = products.values.reshape(vectors, -1, self._plan.cols)
             with self._lock:
                 self._pulses[pack] += products.row_pulses
+                self._swings[pack] += products.row_swings
         with self._lock:
             self._vectors += vectors
         return out
@@ -143,6 +145,10 @@ class TileLayer:
     def row_pulses(self) -> NDArray[np.int64]:
         """(groups, K) unit pulses driven on each input so far, one copy."""
         return np.concatenate(self._pulses).reshape(self._plan.groups, -1)
+
+    def row_swings(self) -> NDArray[np.int64]:
+        """(groups, K) digits that were not 0 on each input so far, one copy."""
+        return np.concatenate(self._swings).reshape(self._plan.groups, -1)
 
     def row_levels(self) -> NDArray[np.int64]:
         """(groups, K) sum of the stored levels along each input's word line, one copy."""

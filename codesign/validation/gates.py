@@ -104,7 +104,7 @@ def gate_efficiency(case: Case) -> float:
     macro = MACROS[str(case["chip"])]
     knobs = Knobs(read_voltage_V=macro.volt, adc_bits=macro.adc_bits)
     events = EventCounts(
-        row_pulses=macro.gate_inputs,
+        row_swings=macro.gate_inputs,
         shift_adds=macro.full_adders,
         input_register_bits=macro.register_bits,
         conversions=macro.conversions,

@@ -48,7 +48,7 @@ def priced(
 def swing_J(arch_name: str, technology_name: str, volt: float, count: float = 1) -> float:
     """Energy of `count` driven lines at `volt`: the cost model's C V^2."""
     knobs = Knobs(read_voltage_V=volt)
-    events = EventCounts(row_pulses=count)
+    events = EventCounts(row_swings=count)
     return priced(events, arch_name, technology_name, knobs)[Component.DRIVER]
 
 
@@ -57,12 +57,12 @@ def at_supply_J(
 ) -> float:
     """Energy of events at the supply `V` by the law that the case names; C V^2 if none.
 
-    Row pulses are priced as driven lines; shift-adds and conversions by the technology scaled
+    Row swings are priced as driven lines; shift-adds and conversions by the technology scaled
     from its own supply to `V`.
     """
     volt, law = float(case["V"]), case.get("law", LINES)
     if law == LINES:
-        return swing_J(arch_name, technology_name, volt, events.row_pulses)
+        return swing_J(arch_name, technology_name, volt, events.row_swings)
     own = technology(technology_name)
     at_supply = scaled(own, own.feature_size.value, volt)
     component = {BLOCKS: Component.SHIFT_ADD, CONVERTERS: Component.ADC}[str(law)]

@@ -44,7 +44,7 @@ def _neurram(case: Case) -> Joules:
     total: Joules = {}
     for bits, steps in neurram_phases(int(case["in"]), int(case["out"])):
         events = EventCounts(
-            row_pulses=_SIZE * bits,
+            row_swings=_SIZE * bits,
             cell_pulses=_SIZE * _SIZE * bits,
             level_pulses=_SIZE * _SIZE * bits,
             samples=_SIZE * bits,
@@ -92,7 +92,7 @@ _JIA_ROWS = 2304
 
 def jia_block(case: Case) -> float:
     """Joules of one use of one block of a column at a supply voltage."""
-    once = EventCounts(row_pulses=1, shift_adds=1, conversions=1)
+    once = EventCounts(row_swings=1, shift_adds=1, conversions=1)
     return at_supply_J(once, "macro", f"jia-{case['block']}", case)
 
 
@@ -108,7 +108,7 @@ _SINANGIL_OPERATIONS = 2048  # per product: 64 rows, 16 outputs
 
 def sinangil_energy(case: Case) -> float:
     """Joules per product at a supply voltage, highest outputs."""
-    once = EventCounts(row_pulses=1, shift_adds=1)
+    once = EventCounts(row_swings=1, shift_adds=1)
     return at_supply_J(once, "sinangil", "sinangil-7nm", case)
 
 
@@ -137,8 +137,8 @@ def colonnade_energy(case: Case) -> float:
     cycle per input bit, whether or not all columns hold a weight.
     """
     weights_per_row = _COLONNADE_SIZE // (int(case["weight bits"]) + _CARRY_BITS)
-    pulses = _COLONNADE_SIZE * int(case["input bits"])
-    rows = EventCounts(row_pulses=pulses, shift_adds=pulses)
+    swings = _COLONNADE_SIZE * int(case["input bits"])
+    rows = EventCounts(row_swings=swings, shift_adds=swings)
     spent = at_supply_J(rows, "colonnade", "colonnade-65nm", case)
     return spent / (_COLONNADE_SIZE * weights_per_row)
 

@@ -110,7 +110,7 @@ class VerilatedMatrix:
             for outputs in self._columns:
                 sums = self._chain(tile, codes, outputs, first)
                 values[:, outputs.start : outputs.stop] = sums[:, : len(outputs)]
-        return Products(values, self._matrix.row_pulses(codes))
+        return Products(values, *self._matrix.row_drive(codes))
 
     def record(self, codes: NDArray[np.int16], first: int, waves: Path) -> None:
         """Products of the first array alone, with the waveforms of the whole tile in a file."""

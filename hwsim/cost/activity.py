@@ -41,6 +41,7 @@ def full_activity(arch: Arch) -> EventCounts:
     return EventCounts(
         array_reads=reads,
         row_pulses=row_pulses,
+        row_swings=reads * tile.rows,
         cell_pulses=cell_pulses,
         level_pulses=cell_pulses * top_level * peak_level_share(tile),
         samples=conversions,
@@ -62,11 +63,11 @@ def full_activity(arch: Arch) -> EventCounts:
 def static_power(arch: Arch, technology: Technology, clusters: float = 1) -> dict[Component, float]:
     """Power that `clusters` clusters draw all the time, by component, in watts."""
     rates, t = full_activity(arch), technology
-    pulse_J = t.driver.pulse_J(arch.tile.cols, arch.tile.read_voltage_V)
+    swing_J = t.driver.swing_J(arch.tile.cols, arch.tile.read_voltage_V)
     conversion_J = t.adc.conversion_J(arch.tile.adc.bits, conversion_rate_Hz(arch.tile))
     buffer_bits = rates.buffer_read_bits + rates.buffer_write_bits
     watts = {
-        Component.DRIVER: rates.row_pulses * pulse_J * t.driver.static_share.value,
+        Component.DRIVER: rates.row_swings * swing_J * t.driver.static_share.value,
         Component.ADC: rates.conversions * conversion_J * t.adc.static_share.value,
         Component.SAMPLE_HOLD: rates.samples * t.sample_hold.static_J,
         Component.SHIFT_ADD: rates.shift_adds * t.shift_add.static_J,

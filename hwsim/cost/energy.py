@@ -32,16 +32,16 @@ def energy(
 ) -> dict[Component, float]:
     """Dynamic energy of the events by component, in joules; the static part is `leakage`.
 
-    Every unit pulse of a row is charged as one swing of the row: for digits above one, driven
-    as one long pulse, that is an upper bound.
+    A digit charges its word line once, however long it is: holding the line costs nothing
+    but leakage (an assumption).
     """
     knobs = knobs or Knobs()
     tile, device = tile_with(arch.tile, knobs), device_with(arch.device, knobs)
-    pulse_J = technology.driver.pulse_J(tile.cols, tile.read_voltage_V)
+    swing_J = technology.driver.swing_J(tile.cols, tile.read_voltage_V)
     conversion_J = technology.adc.conversion_J(tile.adc.bits, conversion_rate_Hz(arch.tile))
     by_component = {
         Component.ARRAY: array_energy_J(events, device, tile),
-        Component.DRIVER: events.row_pulses * pulse_J * (1 - technology.driver.static_share.value),
+        Component.DRIVER: events.row_swings * swing_J * (1 - technology.driver.static_share.value),
         Component.ADC: events.conversions * conversion_J * (1 - technology.adc.static_share.value),
     }
     return by_component | _blocks_J(events, arch, technology)

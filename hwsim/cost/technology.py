@@ -82,7 +82,7 @@ class Cell(Spec):
 
 
 class Driver(Spec):
-    """A row driver.  Energy of a unit pulse on a row of `cols` cells at read voltage V:
+    """A row driver.  Energy of one swing of a row of `cols` cells to read voltage V and back:
 
     energy + cols * (line_capacitance * V^2 + select_capacitance * select_voltage^2)
     """
@@ -102,8 +102,8 @@ class Driver(Spec):
             raise ValueError("energy: one of energy, line_capacitance must be given")
         return self
 
-    def pulse_J(self, cols: int, read_voltage_V: float) -> float:
-        """Energy of one unit pulse on one row, static part included."""
+    def swing_J(self, cols: int, read_voltage_V: float) -> float:
+        """Energy of one swing of one row, static part included."""
         total = self.energy.value if self.energy else 0.0
         if self.line_capacitance:
             total += cols * self.line_capacitance.value * read_voltage_V**2

@@ -24,6 +24,7 @@ from hwsim.tile._draw_kernels import (
 from hwsim.tile._sum_kernels import (
     column_sums,
     count_pulses,
+    count_swings,
     driven,
     driven_vector,
     pack_bits,
@@ -39,6 +40,7 @@ __all__ = [
     "column_sums",
     "convert",
     "count_pulses",
+    "count_swings",
     "driven",
     "fold_block",
     "histogram_block",

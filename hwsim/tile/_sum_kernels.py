@@ -70,6 +70,20 @@ def count_pulses(codes, mask, digit_bits, pulses):
 
 
 @kernel
+def count_swings(codes, mask, digit_bits, swings):
+    """swings[i] += how many digits of codes[v, i] are not 0, over all v.
+
+    codes (V, K) int16; mask keeps the code's own bits; swings (K,) int64.
+    """
+    digit_mask = np.uint16((1 << digit_bits) - 1)
+    for v in range(codes.shape[0]):
+        for i in range(codes.shape[1]):
+            code = np.uint16(codes[v, i]) & mask
+            for shift in range(0, 8, digit_bits):
+                swings[i] += ((code >> np.uint16(shift)) & digit_mask) != 0
+
+
+@kernel
 def column_sums(words, m, planes, weights, lanes, out):
     """Weighted population counts of one strip of lanes for all phases, added to `out`.
 

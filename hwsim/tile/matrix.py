@@ -69,6 +69,7 @@ class Products:
 
     values: IntArray  # (vectors, outputs), the sum over digitally averaged copies
     row_pulses: IntArray  # (rows,) unit pulses driven on each input
+    row_swings: IntArray  # (rows,) digits that are not 0: how often each input's line is charged
 
 
 @final
@@ -166,7 +167,7 @@ class ProgrammedMatrix:
             stop = start + size
             for block in self._blocks:
                 self._read(codes[start:stop, block.rows], block, first + start, values[start:stop])
-        return Products(values, self.row_pulses(codes))
+        return Products(values, *self.row_drive(codes))
 
     def column_sum_histogram(self, codes: NDArray[np.int16]) -> IntArray:
         """(bound + 1,) how often each magnitude of an undisturbed column sum occurs for `codes`.
@@ -296,15 +297,20 @@ class ProgrammedMatrix:
         planes = plane_bytes.view(unsigned(self._lane_type))
         return digit_planes(planes, self.geometry)
 
-    def row_pulses(self, codes: NDArray[np.int16]) -> IntArray:
-        """(rows,) unit pulses over all phases and vectors of a batch."""
-        pulses = np.zeros(codes.shape[1], np.int64)
+    def row_drive(self, codes: NDArray[np.int16]) -> tuple[IntArray, IntArray]:
+        """(rows,) unit pulses and (rows,) swings over all phases and vectors of a batch."""
+        pulses = self._counted(_kernels.count_pulses, codes)
+        if self.geometry.tile.dac_bits == 1:
+            return pulses, pulses
+        return pulses, self._counted(_kernels.count_swings, codes)
+
+    def _counted(self, kernel: Any, codes: NDArray[np.int16]) -> IntArray:
+        counts = np.zeros(codes.shape[1], np.int64)
         phases = self.geometry.phases
-        magnitude = np.uint16((1 << phases.magnitude_bits) - 1)
-        _kernels.count_pulses(codes, magnitude, phases.bits, pulses)
+        kernel(codes, np.uint16((1 << phases.magnitude_bits) - 1), phases.bits, counts)
         if phases.signed:
-            _kernels.count_pulses(codes, np.uint16(1 << phases.magnitude_bits), 1, pulses)
-        return pulses
+            kernel(codes, np.uint16(1 << phases.magnitude_bits), 1, counts)
+        return counts
 
     def _adc_words(
         self, lane: Any, fraction_bits: int, errors: ConverterErrors = NO_ERRORS

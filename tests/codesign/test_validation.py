@@ -115,7 +115,7 @@ def test_a_law_that_is_not_v_squared_would_show(monkeypatch: pytest.MonkeyPatch)
         assert self.line_capacitance
         return cols * self.line_capacitance.value * 0.85 * volt
 
-    monkeypatch.setattr(Driver, "pulse_J", linear)
+    monkeypatch.setattr(Driver, "swing_J", linear)
     assert jia_block({"block": "column", "V": 0.85}) == near(9.7e-12, rel=1e-4)
     assert abs(jia_block(high) / published - 1) > 0.3
 

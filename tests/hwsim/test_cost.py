@@ -136,7 +136,7 @@ def test_energies_add_up_over_events(first: EventCounts, second: EventCounts) ->
 
 def test_nothing_costs_nothing_and_every_count_costs_something() -> None:
     assert total_J(energy(ZERO, EMT, EMT_32)) == 0
-    free = {"mvms", "array_reads"}  # priced through their pulses and conversions
+    free = {"mvms", "array_reads", "row_pulses"}  # priced through cells, swings, conversions
     for f in fields(EventCounts):
         spent = total_J(energy(EventCounts(**{f.name: 1.0}), EMT, EMT_32))
         assert (spent > 0) == (f.name not in free), f.name
@@ -155,6 +155,18 @@ def test_a_pulse_of_a_multi_bit_driver_is_a_part_of_the_read() -> None:
     assert unit_pulse_s(two_bits.tile) == near(10e-9 / 3)
 
 
+def test_a_driver_charges_its_line_once_however_long_the_digit() -> None:
+    """The price of a swing is that of the one-bit pulse which published figures are of."""
+    short, long = EventCounts(row_pulses=1, row_swings=1), EventCounts(row_pulses=15, row_swings=1)
+    joules = [energy(events, EMT, EMT_32)[Component.DRIVER] for events in (short, long)]
+    share = 1 - EMT_32.driver.static_share.value
+    assert joules == [EMT_32.driver.swing_J(EMT.tile.cols, EMT.tile.read_voltage_V) * share] * 2
+    four_bits = EMT.replace(tile=EMT.tile.replace(dac_bits=4))
+    assert static_power(four_bits, EMT_32)[Component.DRIVER] == near(
+        static_power(EMT, EMT_32)[Component.DRIVER]
+    )
+
+
 @given(st.sampled_from([0.1, 0.15, 0.25, 0.4]))
 def test_array_and_line_energy_rise_with_the_square_of_the_voltage(voltage: float) -> None:
     events = full_activity(EMT)
@@ -168,7 +180,7 @@ def test_array_and_line_energy_rise_with_the_square_of_the_voltage(voltage: floa
 
 def test_a_drivers_energy_is_capacitance_times_voltage_squared_by_hand() -> None:
     expected = 128 * (7.68e-17 * 0.2**2 + 2.05e-16 * 0.9**2)
-    assert EMT_32.driver.pulse_J(128, 0.2) == near(expected)
+    assert EMT_32.driver.swing_J(128, 0.2) == near(expected)
     assert expected == near(21e-15, rel=0.05)
 
 

@@ -13,7 +13,7 @@ from tests.reference.tolerance import near
 
 ARCH = load_arch("emt")
 TECHNOLOGY = load_technology(ARCH.technology)
-COUNTS = EventCounts(row_pulses=5, cell_pulses=300, level_pulses=400, conversions=7)
+COUNTS = EventCounts(row_swings=5, cell_pulses=300, level_pulses=400, conversions=7)
 
 
 def array_J(**knobs):

@@ -160,8 +160,8 @@ def test_a_word_line_scales_with_length_and_voltage() -> None:
     for name in ("line_capacitance", "select_capacitance"):
         before, after = getattr(old.driver, name), getattr(new.driver, name)
         assert after.value == near(before.value / 2), name
-    assert new.driver.pulse_J(128, 0.0) == near(
-        old.driver.pulse_J(128, 0.0) * 0.5 * (0.8 / 0.9) ** 2
+    assert new.driver.swing_J(128, 0.0) == near(
+        old.driver.swing_J(128, 0.0) * 0.5 * (0.8 / 0.9) ** 2
     )
     assert new.mesh_wire is not None
     assert old.mesh_wire is not None

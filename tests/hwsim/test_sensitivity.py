@@ -74,7 +74,7 @@ def test_a_figure_without_a_range_has_no_row_and_no_work_no_energy() -> None:
 
 
 def test_layers_with_equal_knobs_are_one_sum_and_cost_the_same() -> None:
-    events = [EventCounts(conversions=3.0, row_pulses=7.0), EventCounts(conversions=5.0)]
+    events = [EventCounts(conversions=3.0, row_swings=7.0), EventCounts(conversions=5.0)]
     low = Knobs(adc_bits=6)
     layers = [(Knobs(), events[0]), (low, events[1]), (Knobs(), events[1])]
     work = Work.of(layers, 0, 0)

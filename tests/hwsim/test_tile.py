@@ -125,21 +125,25 @@ def test_codes_that_clip_at_either_end_equal_the_slow_twin(encoding, subtraction
 
 
 @given(products())
-def test_row_pulses_and_levels_are_those_of_the_digits(case):
+def test_row_pulses_swings_and_levels_are_those_of_the_digits(case):
     geometry, weights, codes = case
     matrix = ProgrammedMatrix(weights[None], geometry, full_converter(geometry, len(weights)))
     p = geometry.precision
-    expected = [
-        sum(
+    digits = [
+        [
             digit
             for v in range(len(codes))
             for digit, _ in twin.digits(
                 int(codes[v, i]), p.input_bits, geometry.tile.dac_bits, p.input_signed
             )
-        )
+        ]
         for i in range(codes.shape[1])
     ]
-    assert matrix.multiply(codes).row_pulses.tolist() == expected
+    products = matrix.multiply(codes)
+    assert products.row_pulses.tolist() == [sum(row) for row in digits]
+    assert products.row_swings.tolist() == [sum(digit > 0 for digit in row) for row in digits]
+    if geometry.tile.dac_bits == 1:
+        assert products.row_swings.tolist() == products.row_pulses.tolist()
     if not geometry.tile.flipped_columns:
         levels = encode(weights, geometry).sum(axis=(0, 1, 3), dtype=np.int64)
         np.testing.assert_array_equal(matrix.row_levels, levels)

@@ -110,6 +110,7 @@ def test_products_and_cycles_through_the_rtl_equal_the_models(name, noisy):
     found = rtl.multiply(codes, first=9)
     np.testing.assert_array_equal(found.values, expected.values)
     np.testing.assert_array_equal(found.row_pulses, expected.row_pulses)
+    np.testing.assert_array_equal(found.row_swings, expected.row_swings)
     assert rtl.arrays >= 2
     assert rtl.cycles.products == 5 * rtl.arrays
     assert rtl.cycles.rtl == rtl.cycles.schedule == rtl.arrays * scheduled_cycles(model.geometry, 5)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hwsim.chip.load import load_arch
 from hwsim.chip.spec import Arch
+from hwsim.cost import full_activity
 from hwsim.errors import SpecError
 from hwsim.events import EventCounts
 from hwsim.spec import validate
@@ -15,6 +16,8 @@ from hwsim.tile.spec import Averaging, Encoding, Knobs, Precision, Subtraction
 from mapping.counts import (
     Activity,
     assumed_pulses,
+    expected_swings,
+    highest_pulses,
     layer_counts,
     measured_pulses,
     partial_sum_bits,
@@ -62,8 +65,8 @@ def cases(draw: st.DrawFn) -> tuple[LayerPlan, Arch, int]:
 
 def drawn(
     layer: LayerPlan, geometry: Geometry, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Codes (vectors, groups, K), levels (groups, K, N, columns), pulses (groups, K)."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Codes (vectors, groups, K), levels (groups, K, N, columns), pulses and swings (groups, K)."""
     rng = np.random.default_rng(seed)
     bits, signed = layer.precision.input_bits, layer.precision.input_signed
     low, high = (-(1 << bits - 1), 1 << bits - 1) if signed else (0, 1 << bits)
@@ -71,7 +74,8 @@ def drawn(
     shape = (layer.groups, layer.rows, layer.cols, geometry.columns_per_weight)
     levels = rng.integers(0, geometry.max_level + 1, shape)
     pulses = np.vectorize(lambda code: sum(digits(int(code), geometry)))(codes).sum(axis=0)
-    return codes, levels, pulses
+    swings = np.vectorize(lambda code: np.count_nonzero(digits(int(code), geometry)))(codes)
+    return codes, levels, pulses, swings.sum(axis=0)
 
 
 @settings(max_examples=60)
@@ -81,15 +85,16 @@ def test_counts_equal_those_of_a_loop_over_arrays_phases_and_cells(
 ) -> None:
     layer, arch, seed = case
     geometry = layer.geometry(arch.tile)
-    codes, levels, pulses = drawn(layer, geometry, seed)
+    codes, levels, pulses, swings = drawn(layer, geometry, seed)
     seen = tally(layer, geometry, codes, levels)
     events = layer_counts(layer, arch, output_bits=8, hops=1)
-    events += measured_pulses(layer, arch, pulses, levels.sum(axis=(2, 3)))
+    events += measured_pulses(layer, arch, pulses, swings, levels.sum(axis=(2, 3)))
     outputs = layer.mvms_per_inference * layer.groups * layer.cols
     assert events.array_reads == seen.array_reads
     assert events.conversions == events.samples == events.shift_adds == seen.conversions
     assert events.partial_adds == seen.partial_sums - outputs
     assert events.row_pulses == seen.row_pulses
+    assert events.row_swings == seen.row_swings
     assert events.cell_pulses == seen.cell_pulses
     assert events.level_pulses == seen.level_pulses
     assert events.input_register_bits == 2 * layer.precision.input_bits * seen.register_writes
@@ -104,13 +109,57 @@ def test_full_density_is_every_digit_at_its_highest(case: tuple[LayerPlan, Arch,
     all_ones = -1 if layer.precision.input_signed else (1 << layer.precision.input_bits) - 1
     shape = (layer.groups, layer.rows)
     pulses = np.full(shape, layer.mvms_per_inference * sum(digits(all_ones, geometry)))
+    swings = np.full(shape, layer.mvms_per_inference * geometry.phases.count)
     full_cells = layer.cols * geometry.slices.count * geometry.max_level
-    measured = measured_pulses(layer, arch, pulses, np.full(shape, full_cells))
+    measured = measured_pulses(layer, arch, pulses, swings, np.full(shape, full_cells))
     assumed = assumed_pulses(layer, arch, Activity(density=1.0, level=1.0))
     assert assumed == measured
     half = assumed_pulses(layer, arch, Activity(density=0.5, level=0.5))
     assert half.cell_pulses == assumed.cell_pulses / 2
     assert half.level_pulses == assumed.level_pulses / 4
+    assert half.row_pulses == assumed.row_pulses / 2
+    assert assumed.row_swings / 2 <= half.row_swings <= assumed.row_swings
+
+
+@given(cases(), st.floats(0, 1))
+def test_assumed_swings_are_those_of_independent_bits(
+    case: tuple[LayerPlan, Arch, int], density: float
+) -> None:
+    """The mean over all codes, each as likely as bits that are set with this probability make it.
+
+    Their mean digit over the highest one is the density, whatever the bits of a digit.
+    """
+    layer, arch, _ = case
+    geometry, bits = layer.geometry(arch.tile), layer.precision.input_bits
+    of_code = [
+        digits(
+            code - (1 << bits) if layer.precision.input_signed and code >> bits - 1 else code,
+            geometry,
+        )
+        for code in range(1 << bits)
+    ]
+    ones = np.array([code.bit_count() for code in range(1 << bits)])
+    likely = density**ones * (1 - density) ** (bits - ones)
+    of_all = [np.count_nonzero(found) for found in of_code]
+    assert expected_swings(geometry, density) == pytest.approx(float(likely @ of_all), abs=1e-12)
+    pulses = float(likely @ [sum(found) for found in of_code])
+    assert density * highest_pulses(geometry) == pytest.approx(pulses, abs=1e-12)
+
+
+@given(cases())
+def test_digits_of_one_bit_swing_their_line_as_often_as_they_pulse_it(
+    case: tuple[LayerPlan, Arch, int],
+) -> None:
+    """What one-bit drivers cost does not depend on how swings are counted."""
+    layer, arch, seed = case
+    arch = arch.replace(tile=arch.tile.replace(dac_bits=1))
+    codes, levels, _, _ = drawn(layer, layer.geometry(arch.tile), seed)
+    seen = tally(layer, layer.geometry(arch.tile), codes, levels)
+    assert seen.row_swings == seen.row_pulses
+    assumed = assumed_pulses(layer, arch, Activity(density=0.5))
+    assert assumed.row_swings == assumed.row_pulses
+    busy = full_activity(arch)
+    assert busy.row_swings == busy.row_pulses
 
 
 @given(cases(), st.integers(2, 5))
@@ -148,6 +197,7 @@ def test_a_layer_counted_by_hand() -> None:
     )
     pulses = assumed_pulses(layer, ISAAC, Activity())
     assert pulses.row_pulses == 1024 * 144 * 4  # half of eight bits
+    assert pulses.row_swings == pulses.row_pulses
     assert pulses.cell_pulses == 1024 * 144 * 4 * 64
     assert pulses.level_pulses == 1024 * 144 * 4 * 64 * 1.5
 
@@ -188,7 +238,7 @@ def test_counts_of_a_plan_add_up_and_assume_pulses_only_when_asked() -> None:
     for name in (f.name for f in fields(EventCounts)):
         assert getattr(total, name) == sum(getattr(c, name) for c in full.values())
     assert total_counts(bare).cell_pulses == 0
-    silent = replace(total, row_pulses=0, cell_pulses=0, level_pulses=0)
+    silent = replace(total, row_pulses=0, row_swings=0, cell_pulses=0, level_pulses=0)
     assert silent == total_counts(bare)
 
 

@@ -11,10 +11,13 @@ from codesign.simulation import Simulation
 from hwsim.cost import Component, energy, load_technology, total_J
 from hwsim.errors import DataError
 from hwsim.tile.geometry import Digits
+from hwsim.tile.spec import Knobs
 from mapping.counts import plan_counts
+from mapping.design import Design
 from mapping.drive import drives
-from mapping.drive_estimate import DriveEstimate, estimate_drives, pulses_of_codes
-from mapping.plan import LayerPlan
+from mapping.drive_estimate import DriveEstimate, estimate_drives, pulses_of_codes, swings_of_codes
+from mapping.plan import LayerPlan, plan
+from mapping.shapes import layer_shapes
 from tests.reference.tolerance import near
 
 NETWORK = Path(str(files("codesign.demo").joinpath("digits.onnx")))
@@ -39,26 +42,30 @@ def cells_J(case: Case, found: DriveEstimate, layer: LayerPlan) -> float:
 
 
 @pytest.mark.parametrize(
-    ("digits", "codes", "pulses"),
+    ("digits", "codes", "pulses", "swings"),
     [
-        (Digits(8, 1, signed=False), [0, 1, 255, 170], [0, 1, 8, 4]),
-        (Digits(8, 2, signed=False), [0, 3, 255, 27], [0, 3, 12, 6]),
-        (Digits(4, 1, signed=True), [-8, -1, 7, 0], [1, 4, 3, 0]),
-        (Digits(4, 3, signed=True), [-8, -1, 7, 5], [1, 8, 7, 5]),
-        (Digits(8, 3, signed=False), [255], [7 + 7 + 3]),
+        (Digits(8, 1, signed=False), [0, 1, 255, 170], [0, 1, 8, 4], [0, 1, 8, 4]),
+        (Digits(8, 2, signed=False), [0, 3, 255, 27], [0, 3, 12, 6], [0, 1, 4, 3]),
+        (Digits(4, 1, signed=True), [-8, -1, 7, 0], [1, 4, 3, 0], [1, 4, 3, 0]),
+        (Digits(4, 3, signed=True), [-8, -1, 7, 5], [1, 8, 7, 5], [1, 2, 1, 1]),
+        (Digits(8, 3, signed=False), [255, 56], [7 + 7 + 3, 7], [3, 1]),
     ],
 )
-def test_pulses_of_a_code_are_the_sum_of_its_digits_by_hand(
-    digits: Digits, codes: list[int], pulses: list[int]
+def test_pulses_and_swings_of_a_code_are_those_of_its_digits_by_hand(
+    digits: Digits, codes: list[int], pulses: list[int], swings: list[int]
 ) -> None:
     assert pulses_of_codes(np.array(codes, np.int16), digits).tolist() == pulses
+    assert swings_of_codes(np.array(codes, np.int16), digits).tolist() == swings
 
 
-def test_with_every_vector_the_estimate_is_what_the_tiles_count(case: Case) -> None:
+@pytest.mark.parametrize("dac_bits", [1, 3])
+def test_with_every_vector_the_estimate_is_what_the_tiles_count(case: Case, dac_bits: int) -> None:
     images = case.images.test.images[:2]
-    tiles = drives(case.network, case.plan, case.arch, images)
-    found = estimate_drives(case.network, case.plan, case.arch, images)
-    for layer in case.plan.layers:
+    design = Design(default=Knobs(dac_bits=dac_bits))
+    placed = plan(layer_shapes(case.network.network), case.arch, design)
+    tiles = drives(case.network, placed, case.arch, images)
+    found = estimate_drives(case.network, placed, case.arch, images)
+    for layer in placed.layers:
         assert found[layer.name].relative_error == 0
         assert found[layer.name].drive.pulses(layer, case.arch) == tiles[layer.name].pulses(
             layer, case.arch

@@ -68,6 +68,7 @@ def test_a_network_through_the_rtl_equals_the_modelled_tiles(changes, ideal_devi
         assert cycles.rtl == cycles.schedule > 0
         own, model = rtl.layer(layer.name), tiles.layer(layer.name)
         np.testing.assert_array_equal(own.row_pulses(), model.row_pulses())
+        np.testing.assert_array_equal(own.row_swings(), model.row_swings())
         np.testing.assert_array_equal(own.row_levels(), model.row_levels())
     assert rtl.codes("a") == 3 * 16 * 9 * 9
 

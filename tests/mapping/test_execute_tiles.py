@@ -172,3 +172,14 @@ def test_pulses_are_counted_by_layer():
     assert layer.row_levels().shape == (2, 18)
     assert (layer.row_pulses() > 0).all()
     assert layer.row_pulses().max() <= 8 * layer.vectors
+    np.testing.assert_array_equal(layer.row_swings(), layer.row_pulses())
+
+
+def test_a_line_swings_once_per_digit_however_long_it_is():
+    network = small_network(2)
+    hardware = arch(dac_bits=4)
+    backend = TileBackend(network, plan(layer_shapes(network), hardware), hardware)
+    run(network, images(), backend)
+    layer = backend.layer("a")
+    assert layer.row_swings().max() <= 3 * layer.vectors  # two digits and the sign
+    assert (layer.row_swings() < layer.row_pulses()).all()

@@ -132,7 +132,7 @@ def test_pulses_and_levels_are_those_that_events_count():
     codes = random.integers(0, 256, (30, ROWS)).astype(np.int16)
     converter = Converter(16, 0, converts_differences(geometry))
     matrix = ProgrammedMatrix(weights[None], geometry, converter)
-    np.testing.assert_array_equal(noise.pulses[codes].sum(axis=0), matrix.row_pulses(codes))
+    np.testing.assert_array_equal(noise.pulses[codes].sum(axis=0), matrix.row_drive(codes)[0])
     np.testing.assert_array_equal(noise.levels[weights % 256].sum(axis=1), matrix.row_levels)
 
 

@@ -18,6 +18,7 @@ class Tally:
     conversions: int = 0
     partial_sums: int = 0
     row_pulses: int = 0
+    row_swings: int = 0
     cell_pulses: int = 0
     level_pulses: int = 0
     register_writes: int = 0  # inputs written to the registers of arrays
@@ -57,9 +58,11 @@ def tally(
                     seen.conversions += columns // 2 if pairs else columns
                     for g in block.groups:
                         for k in block.rows:
-                            pulses = digits(int(vector[g, k]), geometry)[phase] * stacked
+                            digit = digits(int(vector[g, k]), geometry)[phase]
+                            pulses = digit * stacked
                             held = levels[g, k, block.cols.start : block.cols.stop]
                             seen.row_pulses += pulses
+                            seen.row_swings += stacked if digit else 0
                             seen.cell_pulses += pulses * columns
                             seen.level_pulses += pulses * int(held.sum())
     return seen
