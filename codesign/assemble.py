@@ -91,6 +91,7 @@ def assemble(
         sequential_latency_s=timing.sequential_latency_s,
         throughput_per_s=timing.throughput_per_s,
         bottleneck=timing.bottleneck,
+        buffer_overflow_bytes={str(at): needed for at, needed in timing.overflows.items()},
         clock_Hz=arch.tile.clock_Hz,
         cycles=timing.cycles,
         tiles=plan.tiles,
@@ -103,6 +104,7 @@ def assemble(
         chip=ChipResult(
             tiles_per_cluster=arch.chip.tiles_per_cluster,
             clusters_per_router=arch.chip.clusters_per_router,
+            buffer_bytes=arch.chip.buffer_bytes,
         ),
         assumptions=(*assumptions, *stated_assumptions(plan, arch, technology)),
         figures=_figures(technology),
@@ -156,6 +158,7 @@ def _times(own: StationTime, timing: PlanTime) -> dict[str, Any]:
         "busy_s": own.busy / clock,
         "stalls_s": {cause.value: cycles / clock for cause, cycles in own.stalls.items()},
         "buffer_bytes": timing.buffer_bytes[own.name],
+        "overflowing_clusters": timing.crowded[own.name],
     }
 
 

@@ -37,6 +37,7 @@ class PlanTime:
     layers: tuple[StationTime, ...]  # of what takes time: layers and digital nodes
     buffer_bytes: dict[str, int]  # most of a layer's results that wait at once to be read
     overflows: dict[int, int]  # cluster -> bytes that wait there, more than its buffer has
+    crowded: dict[str, tuple[int, ...]]  # layer -> those of them in which its results wait
 
     @property
     def interval_cycles(self) -> int:
@@ -85,6 +86,7 @@ def plan_time(plan: Plan, arch: Arch, network: Network | None = None) -> PlanTim
             waiting[station.name] = _waiting_bits(
                 peak_held(own.finished, until), stored[station.name]
             )
+    overflows = _overflows(waiting, stored, arch.chip.buffer_bytes)
     return PlanTime(
         flow,
         arch.tile.clock_Hz,
@@ -92,7 +94,11 @@ def plan_time(plan: Plan, arch: Arch, network: Network | None = None) -> PlanTim
         sequential_cycles(flow),
         tuple(times),
         {name: ceil_div(bits, BYTE) for name, bits in waiting.items()},
-        _overflows(waiting, stored, arch.chip.buffer_bytes),
+        overflows,
+        {
+            name: tuple(sorted(c for c, _ in stored[name].places if c in overflows))
+            for name in waiting
+        },
     )
 
 

@@ -71,9 +71,12 @@ def summary(result: Any) -> str:
     from codesign.report.headline import headlines  # noqa: PLC0415
 
     lines = headlines(result)
+    full = [
+        f"  buffer of cluster {cluster}: {needed} bytes wait there at most, more than it holds"
+        for cluster, needed in result.buffer_overflow_bytes.items()
+    ]
     name = max(len(line.title) for line in lines)
     value = max(len(line.value) for line in lines)
     head = f"{result.network} on {result.arch}, backend {result.backend}"
-    return "\n".join(
-        [head, *(f"  {line.title:{name}}  {line.value:>{value}}  {line.detail}" for line in lines)]
-    )
+    rows = [f"  {line.title:{name}}  {line.value:>{value}}  {line.detail}" for line in lines]
+    return "\n".join([head, *rows, *full])

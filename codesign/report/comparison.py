@@ -201,6 +201,9 @@ def remarks(comparison: Comparison) -> tuple[str, ...]:
     spans = [result.accuracy.ci95 for result in results if result.accuracy is not None]
     if len(spans) > 1 and max(low for low, _ in spans) <= min(high for _, high in spans):
         found.append("The 95 % intervals of the accuracies overlap.")
+    for label, result in zip(comparison.labels, results, strict=True):
+        if full := len(result.buffer_overflow_bytes):
+            found.append(f"{label}: the buffers of {full} cluster{'s' * (full > 1)} overflow.")
     if len({result.technology for result in results}) > 1:
         found.append("The technologies differ: part of the difference is theirs.")
     return tuple(found)

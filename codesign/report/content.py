@@ -27,6 +27,7 @@ def sections(result: Result) -> tuple[tuple[str, tuple[Table, ...]], ...]:
     found = (
         ("Summary", (summary_table(result),)),
         ("Layers", (layer_table(result).only(BRIEF_LAYERS),)),
+        ("Buffers that overflow", (buffer_table(result),)),
         ("Energy and area by component", (component_table(result),)),
         ("Accuracy against energy", (front_table(result),)),
         ("Sensitivity to the figures", (sensitivity_table(result),)),
@@ -124,6 +125,23 @@ def _part(value: float | None, total: float, unit: str) -> tuple[Cell, Cell]:
         return Cell(""), Cell("")
     shown = square_mm(value) if unit == "mm²" else si(value, unit)
     return Cell(shown, value), Cell(percent(value / total if total else 0.0, 1), value)
+
+
+def buffer_table(result: Result) -> Table:
+    """Clusters whose buffers are too small; no rows: all are large enough."""
+    held = result.chip.buffer_bytes if result.chip else None
+    rows = []
+    for cluster, needed in result.buffer_overflow_bytes.items():
+        layers = [lr.name for lr in result.layers if int(cluster) in lr.overflowing_clusters]
+        rows.append((*_counts(int(cluster), needed, held), *words((", ".join(layers),))))
+    return Table(
+        "buffers",
+        "Clusters in which more bytes wait at most than their buffers hold, and the layers whose "
+        "results wait there; time and energy are as if they held them.",
+        ("cluster", "bytes that wait", "bytes that fit", "layers"),
+        tuple(rows),
+        frozenset(("layers",)),
+    )
 
 
 def line_table(result: Result) -> Table:

@@ -43,6 +43,7 @@ def to_html(result: Result) -> str:
         figures=content.figure_table(result),
         provenance=content.provenance_table(result),
         lines=content.line_table(result),
+        buffers=content.buffer_table(result),
         cosim_tables=content.cosim_tables(result),
         cosim_summary=cosim.summary(result.cosim) if result.cosim else "",
         hidden_layers=max(0, sum(layer.tiles > 0 for layer in result.layers) - MAX_LAYERS),

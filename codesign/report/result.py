@@ -77,6 +77,7 @@ class LayerResult(Spec):
     busy_s: Second | None = None  # its tiles, or its digital units, work
     stalls_s: dict[str, Second] = Field(default_factory=dict)  # with busy_s: end_s - start_s
     buffer_bytes: Count | None = None  # most of its results that wait at once to be read
+    overflowing_clusters: tuple[Count, ...] = ()  # in which they wait, see `buffer_overflow_bytes`
     energy_J: Joule
     energy_by_component_J: dict[str, Joule]
     events: dict[str, Amount] = Field(default_factory=dict)  # of one inference, those that occur
@@ -87,6 +88,7 @@ class ChipResult(Spec):
 
     tiles_per_cluster: Annotated[int, Field(ge=1)]
     clusters_per_router: Annotated[int, Field(ge=1)] = 1
+    buffer_bytes: Count | None = None  # of one cluster
 
 
 class FrontPoint(Spec):
@@ -213,6 +215,8 @@ class Result(Spec):
     sequential_latency_s: Second | None = None  # were each layer to wait for the one before
     throughput_per_s: PerSecond
     bottleneck: str = ""  # the resource that sets the throughput
+    # What waits at most in each cluster whose buffer is too small for it, by the cluster's number.
+    buffer_overflow_bytes: dict[str, Count] = Field(default_factory=dict)
     clock_Hz: Hertz
     cycles: Count  # of one inference: latency_s * clock_Hz
     tiles: Count

@@ -25,6 +25,8 @@ _COLUMNS = (
     "adc_bits",
     "cycles",
     "time_s",
+    "buffer_bytes",
+    "overflowing_clusters",
     "energy_J",
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -76,6 +78,8 @@ def _csv_cell(value: object) -> object:
     """A spreadsheet runs text that starts like a formula; a quote in front keeps it text."""
     if value is None:
         return ""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"
     return value

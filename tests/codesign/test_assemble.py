@@ -88,6 +88,23 @@ def test_busy_and_stalls_of_every_layer_fill_the_time_from_its_start_to_its_end(
     assert max(layer.end_s or 0.0 for layer in result.layers) == near(result.latency_s)
 
 
+def test_buffers_that_overflow_are_those_of_the_time() -> None:
+    assert assembled().buffer_overflow_bytes == {}
+    of = planned()
+    tight = EMT.replace(chip=EMT.chip.replace(buffer_bytes=100))
+    time, result = plan_time(of, tight), assemble("net", of, tight, TECHNOLOGY, counted(of))
+    assert time.overflows
+    assert result.buffer_overflow_bytes == {str(at): n for at, n in time.overflows.items()}
+    assert result.chip is not None
+    assert result.chip.buffer_bytes == 100
+    waiting = [layer for layer in result.layers if layer.overflowing_clusters]
+    assert {at for layer in waiting for at in layer.overflowing_clusters} == set(time.overflows)
+    # Every cluster holds at most the whole of what waits there.
+    for at, needed in time.overflows.items():
+        held = [layer for layer in waiting if at in layer.overflowing_clusters]
+        assert needed <= sum(layer.buffer_bytes or 0 for layer in held)
+
+
 def test_knobs_of_one_layer_change_that_layers_energy_only() -> None:
     louder = Design(layers={"hidden": Knobs(read_voltage_V=0.4)})
     base, changed = assembled(), assembled(louder)

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from codesign.cli.simulate import summary
 from codesign.report import (
     Assumption,
     ReportFormat,
     Result,
+    compare,
     load_result,
     render,
     save_result,
@@ -22,6 +24,7 @@ from codesign.report import (
 )
 from codesign.report.chart_cost import MAX_LAYERS, shown_layers
 from codesign.report.charts import charts
+from codesign.report.comparison import remarks
 from codesign.report.content import sections
 from codesign.report.palette import Family, family
 from codesign.report.provenance import provenance
@@ -36,6 +39,33 @@ EVIL = "<script>alert(1)</script>"
 @pytest.fixture(scope="module")
 def plain(plain_result: Callable[..., Result]) -> Result:
     return plain_result()
+
+
+@pytest.fixture(scope="module")
+def crowded(plain: Result) -> Result:
+    """`plain` with the buffer of cluster 0 too small for its first two layers."""
+    layers = [layer.model_dump() for layer in plain.layers]
+    for layer in layers[:2]:
+        layer.update(buffer_bytes=70000, overflowing_clusters=(0,))
+    chip = plain.chip.replace(buffer_bytes=65536) if plain.chip else None
+    overflow = {"buffer_overflow_bytes": {"0": 140000}, "layers": layers}
+    return plain.replace(chip=chip.model_dump() if chip else None, **overflow)
+
+
+def test_every_format_names_the_buffers_that_overflow(plain: Result, crowded: Result) -> None:
+    assert "Buffers that overflow" not in Seen(render(plain, ReportFormat.HTML)).texts
+    assert "Buffers" not in render(plain, ReportFormat.MARKDOWN)
+    assert "buffer of cluster" not in summary(plain)
+    names = ", ".join(layer.name for layer in crowded.layers[:2])
+    assert f"| 0 | 140 000 | 65 536 | {names} |" in render(crowded, ReportFormat.MARKDOWN)
+    assert "tab:hwsim-buffers" in render(crowded, ReportFormat.LATEX)
+    assert {"Buffers that overflow", names} <= set(Seen(render(crowded, ReportFormat.HTML)).texts)
+    rows = list(csv.DictReader(io.StringIO(render(crowded, ReportFormat.CSV))))
+    assert [row["overflowing_clusters"] for row in rows[:3]] == ["0", "0", ""]
+    assert rows[0]["buffer_bytes"] == "70000"
+    assert "buffer of cluster 0: 140000 bytes wait there" in summary(crowded)
+    said = remarks(compare([plain, crowded]))
+    assert "B: emt: the buffers of 1 cluster overflow." in said
 
 
 @pytest.fixture(scope="module")
