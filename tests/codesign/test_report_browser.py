@@ -10,6 +10,7 @@ from codesign.report import FrontPoint, ReportFormat, Result, compare, render
 from codesign.report.chart_compare import comparison_charts
 from codesign.report.charts import charts
 from codesign.report.result import SensitivityRow
+from tests.reference.barriers import barriers
 
 PHONE = {"width": 360, "height": 740}
 LAPTOP = {"width": 1200, "height": 800}
@@ -43,7 +44,9 @@ def full(plain: Result) -> Result:
         area_low_m2=0.8 * area,
         area_high_m2=1.1 * area,
     )
+    layers[0] = layers[0].replace(overflowing_clusters=(0,))
     return plain.replace(
+        buffer_overflow_bytes={"0": 70000},
         layers=[layer.model_dump() for layer in layers],
         front=[point.model_dump() for point in front],
         sensitivity=[row.model_dump()],
@@ -276,6 +279,24 @@ def test_paper_is_light_and_holds_what_the_screen_hides(visit) -> None:
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert not page.locator("#energy-by-layer-table").is_visible()
     assert page.pdf().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["report", "comparison"])
+def test_axe_finds_no_barrier(visit, name: str, scheme: str, size: dict[str, int]) -> None:
+    assert barriers(visit(name, color_scheme=scheme, viewport=size)) == []
+
+
+def test_axe_finds_the_barriers_that_are_there(visit) -> None:
+    page = visit()
+    page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('afterbegin', "
+        '\'<p style="color: #bbb; background: #fff">faint</p><img src="data:,">\')'
+    )
+    found = barriers(page)
+    assert any(each.startswith("serious: color-contrast") for each in found)
+    assert any(each.startswith("critical: image-alt") for each in found)
 
 
 def test_a_reader_finds_landmarks_headings_and_names(visit) -> None:

@@ -17,6 +17,7 @@ from codesign.sweep.record import Outcome, load_sweep_record, save_sweep
 from codesign.sweep.report import render_sweep
 from codesign.sweep.tables import front_table, point_table, short
 from hwsim.errors import SpecError
+from tests.reference.barriers import barriers
 
 BITS, ROWS = "arch.tile.adc.bits", "arch.tile.rows"
 
@@ -193,3 +194,13 @@ def test_the_page_draws_all_charts_and_asks_no_network(sweep, tmp_path, new_page
     assert marks == 4
     assert charts == 5
     assert re.search(r"adc\.bits", text)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier_on_the_page(sweep, tmp_path, new_page, scheme):
+    file = tmp_path / "report.html"
+    file.write_text(render_sweep(sweep, ReportFormat.HTML), encoding="utf-8")
+    page = new_page(color_scheme=scheme)
+    page.goto(file.as_uri())
+    page.wait_for_selector("body[data-drawn]")
+    assert barriers(page) == []
