@@ -155,7 +155,7 @@ def coded_steps(network: QuantizedNetwork, backend: Backend) -> tuple[Step, ...]
     steps = []
     for node in network.network.nodes:
         if node.op in LINEAR_OPS:
-            steps.append(_linear_step(network, node, backend))
+            steps.append(linear_step(network, node, backend))
         else:
             steps.append(_digital_step(network, node))
     return tuple(steps)
@@ -166,7 +166,8 @@ def _digital_step(network: QuantizedNetwork, node: Node) -> Step:
     return Step(node, node.inputs, lambda arrays, _first: evaluate(arrays))
 
 
-def _linear_step(network: QuantizedNetwork, node: Node, backend: Backend) -> Step:
+def linear_step(network: QuantizedNetwork, node: Node, backend: Backend) -> Step:
+    """A conv or linear node whose products are `backend`'s."""
     source = network.tensors.get(node.inputs[0])
     integers = network.layers.get(node.name)
     if source is None or integers is None:
@@ -239,22 +240,44 @@ class Program:
 
         `observe(name, array)` is shown every tensor as it is made.
         """
-        name, wanted = self.network.inputs[0], self.network.outputs[0]
-        source = self.tensors.get(name)
-        values: dict[str, Array] = {name: images if source is None else encode(images, source)}
+        values = self.given(images)
         if observe is not None:
-            observe(name, values[name])
-        last = self._last_readers()
-        for index, step in enumerate(self.steps):
-            arrays = [values[n] if n in values else self.network.constants[n] for n in step.arrays]
-            values[step.node.output] = step.evaluate(arrays, first)
+            for name, array in values.items():
+                observe(name, array)
+        return self.result(self.advanced(values, first, 0, len(self.steps), observe))
+
+    def given(self, images: NDArray[np.float32]) -> dict[str, Array]:
+        """The tensors before the first step."""
+        name = self.network.inputs[0]
+        source = self.tensors.get(name)
+        return {name: images if source is None else encode(images, source)}
+
+    def advanced(
+        self,
+        values: Mapping[str, Array],
+        first: int,
+        begin: int,
+        end: int,
+        observe: Observe | None = None,
+    ) -> dict[str, Array]:
+        """The tensors that steps from `end` on need, of those that steps from `begin` on need."""
+        kept, last, wanted = dict(values), self._last_readers(), self.network.outputs[0]
+        for index in range(begin, end):
+            step = self.steps[index]
+            arrays = [kept[n] if n in kept else self.network.constants[n] for n in step.arrays]
+            kept[step.node.output] = step.evaluate(arrays, first)
             if observe is not None:
-                observe(step.node.output, values[step.node.output])
+                observe(step.node.output, kept[step.node.output])
             for used in step.arrays:
                 if last.get(used) == index and used != wanted:
-                    values.pop(used, None)
-        result, params = values[wanted], self.tensors.get(wanted)
-        return result if params is None else decode(result, params)
+                    kept.pop(used, None)
+        return kept
+
+    def result(self, values: Mapping[str, Array]) -> Array:
+        """The float32 output, of the tensors after the last step."""
+        wanted = self.network.outputs[0]
+        params = self.tensors.get(wanted)
+        return values[wanted] if params is None else decode(values[wanted], params)
 
     def _last_readers(self) -> dict[str, int]:
         return {name: i for i, step in enumerate(self.steps) for name in step.arrays}
@@ -265,6 +288,7 @@ def run(
     images: NDArray[np.float32],
     backend: Backend,
     *,
+    first: int = 0,
     chunk: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
@@ -272,6 +296,7 @@ def run(
 
     Args:
         images: (images, *input shape).
+        first: index of the first image: it addresses the randomness of backends that have any.
         chunk: images at a time; None chooses by memory.  It does not change the result.
         progress: called in this thread with the number of images done so far.
     Returns:
@@ -281,7 +306,7 @@ def run(
         NetworkError: the network has no integers, or not one input and one output.
     """
     program = Program(network.network, coded_steps(network, backend), network.tensors)
-    return _run(program, images, chunk, progress)
+    return _run(program, images, chunk, progress, first)
 
 
 def run_float(
@@ -318,13 +343,14 @@ def _run(
     images: NDArray[np.float32],
     chunk: int | None,
     progress: Callable[[int], None] | None,
+    first: int = 0,
 ) -> NDArray[np.float32]:
     check_images(program.network, images)
     workers = worker_count(program.network)
     size = chunk or min(chunk_size(program.network, workers), -(-len(images) // workers))
     done = 0
     result: NDArray[np.float32] | None = None
-    for start, part in _in_order(program, images, size, workers):
+    for start, part in _in_order(program, images, size, workers, first):
         if result is None:
             result = np.empty((len(images), *part.shape[1:]), dtype=np.float32)
         result[start : start + len(part)] = part
@@ -337,7 +363,7 @@ def _run(
 
 
 def _in_order(
-    program: Program, images: NDArray[np.float32], size: int, workers: int
+    program: Program, images: NDArray[np.float32], size: int, workers: int, first: int
 ) -> Iterator[tuple[int, Array]]:
     """(first image, outputs) of each chunk; at most two chunks per worker are under way."""
 
@@ -346,7 +372,7 @@ def _in_order(
         if not np.isfinite(part).all():
             where = f"{program.network.name}: input: images {start} to {start + len(part) - 1}"
             raise DataError(f"{where}: expected finite numbers, found nan or infinity")
-        return program.run(part, start)
+        return program.run(part, first + start)
 
     starts = iter(range(0, len(images), size))
     waiting: deque[tuple[int, Future[Array]]] = deque()
