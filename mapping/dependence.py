@@ -9,6 +9,7 @@ all others need everything.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 
 from hwsim.chip.timing import Need
 from mapping.lower import window
@@ -56,12 +57,9 @@ class Rows:
 
     def need(self, station: int, source: "Rows") -> Need:
         """What each wave needs of the waves of `source`, which is `station`."""
-        spans = [self._span(wave, source.count) for wave in range(self.waves)]
-        first = tuple(source.per_row * low for low, _ in spans)
-        until = tuple(source.per_row * high for _, high in spans)
-        return Need(station, first, until)
+        return Need(station, *_needed(self, source.count, source.per_row))
 
-    def _span(self, wave: int, rows: int) -> tuple[int, int]:
+    def span(self, wave: int, rows: int) -> tuple[int, int]:
         """Input rows low .. high - 1 of an input with `rows` rows."""
         row = wave // self.per_row
         if self.reach is Reach.SAME and rows == self.count:
@@ -72,6 +70,13 @@ class Rows:
             low = row * self.stride - self.pad
             return min(max(0, low), rows), min(max(0, low + self.window), rows)
         return 0, rows
+
+
+@lru_cache(maxsize=256)  # the same for every design of a network
+def _needed(own: Rows, rows: int, per_row: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """First wave needed and the one after the last, of an input with `rows` rows."""
+    spans = [own.span(wave, rows) for wave in range(own.waves)]
+    return tuple(per_row * low for low, _ in spans), tuple(per_row * high for _, high in spans)
 
 
 def node_rows(node: Node, shapes: Sizes) -> Rows:
