@@ -60,7 +60,7 @@ def bench(problem: Problem, drop: float, folder: Path) -> None:
     ]
     target = Target(
         right[1],
-        float(right[0].mean()),
+        right[0],
         drop=drop,
         population=Population.TEST_SET,
         lasting=problem.lasting,
@@ -77,12 +77,12 @@ def bench(problem: Problem, drop: float, folder: Path) -> None:
     print("|---|---|---|---|---|")
     started = time.perf_counter()
     uniform = Uniform(ours, maker).cheapest(INFINITE)
-    alike = ours.evaluator.store.asked
+    alike = ours.evaluator.images
 
     start = None if uniform is None else uniform.design.default
     tables = maker.tables(start)
     found = PerLayer(ours, tables, start).cheapest(INFINITE)
-    count = ours.evaluator.store.asked
+    count = ours.evaluator.images
     row("one setting for all layers", uniform, alike, found, started)
     row("ours", found, count, found, started)
     rest: dict[str, Callable[[Judge], Candidate | None]] = {
@@ -97,7 +97,7 @@ def bench(problem: Problem, drop: float, folder: Path) -> None:
         rest["every choice of our tables"] = lambda judge: exhaustive(judge, tables)
     for name, way in rest.items():
         started, own = time.perf_counter(), judge(name)
-        row(name, way(own), own.evaluator.store.asked, found, started)
+        row(name, way(own), own.evaluator.images, found, started)
 
 
 def row(

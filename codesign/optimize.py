@@ -124,7 +124,7 @@ def optimize(asked: Optimization, progress: Progress = silent) -> Optimized:
     problem = problem_of(case, tuning, asked.seed)
     target = Target(
         reference[tuning:],
-        float(reference[:tuning].mean()),
+        reference[:tuning],
         accuracy=asked.accuracy,
         drop=asked.drop,
         error=asked.error,
@@ -165,7 +165,7 @@ def _searched(
         front=front,
         tested=judge.evaluator.testing(found.candidate.design, TESTED_IMAGES, TESTED_DEVICES),
         bound_J=lower_bound_J(tables, damage * (1 + 1e-9)) + digital,
-        evaluations=judge.evaluator.store.asked,
+        evaluations=judge.evaluator.asked,
         in_float=accuracies[0],
         in_integers=accuracies[1],
     )

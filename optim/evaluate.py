@@ -1,32 +1,37 @@
 """Simulations that choosing a design asks for; each is run once and kept.
 
-Damage of a design is the mean Kullback-Leibler divergence of its classes' probabilities from
-those of the undisturbed integer network, in nats per image: smooth where accuracy counts
-single images.  All evaluations read the same device samples at the same addresses (common
-random numbers), so that differences between settings are not hidden by chance.
+All evaluations read the same device samples at the same addresses (common random numbers), so
+that differences between settings are not hidden by chance.  They are asked for in parts of fixed
+size, which may be answered by any number of workers, and stop where the answer is clear.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, final
+from itertools import pairwise
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
-from hwsim.peripherals.spec import AdcRange
 from hwsim.tile.spec import Knobs
 from mapping.design import Design
-from mapping.execute import IdealBackend, LayerKernel, run
-from mapping.execute_tiles import TileBackend, calibrate
-from mapping.plan import plan
-from optim.problem import Examples, Problem
-from optim.store import EvaluationStore
+from optim.problem import Problem
+from optim.simulate import Simulator, Task
+from optim.store import Answer, EvaluationStore, content_key
 
 #: Device samples of certification lie above those that a design is chosen by.
 FIRST_CERTIFIED_SAMPLE = 1 << 20
 FIRST_TESTED_SAMPLE = 1 << 30
+#: Tuning images that single layers are measured on: damage is smooth, accuracy is not asked.
+LAYER_IMAGES = 100
+#: Images of one task.
+PART = 50
+#: Images after which a design is looked at; from the last on in steps of it.
+LOOKS = (50, 100, 200)
+
+#: Answers to tasks by key, in any order.
+Place = Callable[[Mapping[str, Task]], Iterator[tuple[str, Answer]]]
 
 
 @final
@@ -46,176 +51,148 @@ class Outcome:
         return float(self.right.mean())
 
 
+def never(_right: NDArray[np.bool_]) -> bool:
+    """All images are wanted."""
+    return False
+
+
 @final
 @dataclass(frozen=True)
 class Evaluator:
-    """A problem, the store of its evaluations, and how many devices a whole design runs on."""
+    """A problem, the store of its evaluations, and how many devices a whole design runs on.
+
+    place: what answers tasks; None: this process.
+    """
 
     problem: Problem
     store: EvaluationStore
     devices: int = 1
+    place: Place | None = None
+    _images: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def asked(self) -> int:
+        """Different tasks so far, kept from before or not."""
+        return len(self._images)
+
+    @property
+    def images(self) -> int:
+        """Images in them."""
+        return sum(self._images.values())
 
     def layer(self, name: str, knobs: Knobs) -> Outcome:
         """One layer on the tiles of one device, all others undisturbed."""
-        return self._outcome(Design(default=knobs), [name], 1)
+        return self.layers([(name, knobs)])[0]
 
-    def design(self, design: Design, devices: int | None = None) -> Outcome:
-        """All layers on tiles; `devices`: fewer than the evaluator's own."""
-        layers = [shape.name for shape in self.problem.shapes]
-        return self._outcome(design, layers, devices or self.devices)
+    def layers(self, wanted: Sequence[tuple[str, Knobs]]) -> Sequence[Outcome]:
+        """One layer each."""
+        images = tuple(range(min(LAYER_IMAGES, len(self.problem.tuning))))
+        tasks = [Task(Design(default=knobs), 0, images, layer=name) for name, knobs in wanted]
+        answers = self._answers(tasks)
+        return [_outcome([task], [answer]) for task, answer in zip(tasks, answers, strict=True)]
 
-    def rights(self, design: Design, block: int, images: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(observations,) shares of right testing images, each on a device of its own.
-
-        Where nothing lasting tells devices apart, all images run on one: their reads are
-        independent all the same.
+    def design(
+        self, design: Design, enough: Callable[[NDArray[np.bool_]], bool] = never
+    ) -> Outcome:
+        """All layers on tiles.
 
         Args:
-            block: number of this block of observations.
+            enough: whether (devices, images) where the class was right suffice; asked at fixed
+                numbers of images.
+        """
+        parts: list[Outcome] = []
+        for begin, end in self._stages:
+            tasks = [
+                Task(design, device, tuple(range(at, min(at + PART, end))), first=at)
+                for device in range(self.devices)
+                for at in range(begin, end, PART)
+            ]
+            parts.append(_outcome(tasks, self._answers(tasks), self.devices))
+            right = np.concatenate([part.right for part in parts], axis=1)
+            if enough(right):
+                break
+        weights = [part.right.size for part in parts]
+        damage = np.average([part.damage for part in parts], weights=weights)
+        return Outcome(float(damage), right)
+
+    def rights(self, design: Design, before: int, images: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(observations,) shares of right testing images, each on a device of its own.
+
+        Where nothing lasting tells devices apart, images share one: their reads are independent
+        all the same.
+
+        Args:
+            before: observations before these.
             images: (observations, images each) numbers of testing images.
         """
-
-        def evaluate() -> dict[str, list[float]]:
-            first = FIRST_CERTIFIED_SAMPLE + block * len(images)
-            groups = images if self.problem.lasting else images.reshape(1, -1)
-            right = [
-                self._right_on(design, shown, first + sample) for sample, shown in enumerate(groups)
-            ]
-            return {"right": np.stack(right).reshape(images.shape).mean(axis=1).tolist()}
-
-        question = {
-            **self.problem.content,
-            "certified": self._named(design, [shape.name for shape in self.problem.shapes]),
-            "block": block,
-            "images": images.tolist(),
-        }
-        return np.array(self.store.answer(question, evaluate)["right"])
+        each = images.shape[1] if self.problem.lasting else 0
+        tasks = [
+            Task(
+                design,
+                FIRST_CERTIFIED_SAMPLE + before + at,
+                tuple(images[at : at + PART].ravel().tolist()),
+                testing=True,
+                each=each,
+            )
+            for at in range(0, len(images), PART)
+        ]
+        right = [_right(t, a) for t, a in zip(tasks, self._answers(tasks), strict=True)]
+        shares: NDArray[np.float64] = np.concatenate(right).reshape(images.shape).mean(axis=1)
+        return shares
 
     def testing(self, design: Design, count: int, devices: int) -> NDArray[np.bool_]:
         """(devices, images) where the first `count` testing images are right."""
-        images = np.arange(min(count, len(self.problem.testing)))
-        return np.stack([self._tested(design, images, device) for device in range(devices)])
-
-    def _tested(self, design: Design, images: NDArray[np.int64], device: int) -> NDArray[np.bool_]:
-        def evaluate() -> dict[str, list[int]]:
-            right = self._right_on(design, images, FIRST_TESTED_SAMPLE + device)
-            return {"wrong": np.flatnonzero(~right).tolist()}
-
-        layers = [shape.name for shape in self.problem.shapes]
-        question = {
-            **self.problem.content,
-            "tested": self._named(design, layers),
-            "device": device,
-            "count": len(images),
-        }
-        right = np.ones(len(images), np.bool_)
-        right[self.store.answer(question, evaluate)["wrong"]] = False
-        return right
-
-    def _right_on(
-        self, design: Design, images: NDArray[np.int64], sample: int
-    ) -> NDArray[np.bool_]:
-        shown = self.problem.testing.taken(images)
-        logits = self._logits(design, None, shown, sample)
-        right: NDArray[np.bool_] = logits.argmax(axis=1) == shown.labels
-        return right
-
-    def _outcome(self, design: Design, layers: Sequence[str], devices: int) -> Outcome:
-        samples = [self._sample(design, layers, sample) for sample in range(devices)]
-        return Outcome(
-            float(np.mean([sample.damage for sample in samples])),
-            np.concatenate([sample.right for sample in samples]),
-        )
-
-    def _sample(self, design: Design, layers: Sequence[str], sample: int) -> Outcome:
-        tuning = self.problem.tuning
-
-        def evaluate() -> dict[str, Any]:
-            logits = self._logits(design, layers, tuning, sample)
-            damage = divergence(self.problem.tuning_logits, logits)
-            wrong = np.flatnonzero(logits.argmax(axis=1) != tuning.labels)
-            return {"damage": float(damage.mean()), "wrong": wrong.tolist()}
-
-        question = {
-            **self.problem.content,
-            "design": self._named(design, layers),
-            "sample": sample,
-        }
-        answer = self.store.answer(question, evaluate)
-        right = np.ones((1, len(tuning)), np.bool_)
-        right[0, answer["wrong"]] = False
-        return Outcome(answer["damage"], right)
-
-    @staticmethod
-    def _named(design: Design, layers: Sequence[str]) -> dict[str, Any]:
-        return {name: design.knobs(name).model_dump(mode="json") for name in layers}
-
-    def _logits(
-        self, design: Design, layers: Collection[str] | None, shown: Examples, sample: int
-    ) -> NDArray[np.float32]:
-        problem = self.problem
-        tiles = TileBackend(
-            problem.network,
-            plan(problem.shapes, problem.arch, design),
-            problem.arch,
-            shifts=self._shifts(design),
-            seed=problem.seed,
-            device_sample=sample,
-            engine=problem.engine,
-            only=layers,
-        )
-        backend = tiles if layers is None else _Mixed(tiles, self._ideal, frozenset(layers))
-        return run(problem.network, shown.images, backend)
-
-    def _shifts(self, design: Design) -> dict[str, int]:
-        """Converter ranges: a layer's own column sums and knobs, so found per setting once."""
-        if self.problem.arch.tile.adc.range is not AdcRange.CALIBRATED:
-            return {}
-        return {
-            shape.name: self._uniform_shifts(design.knobs(shape.name))[shape.name]
-            for shape in self.problem.shapes
-        }
-
-    def _uniform_shifts(self, knobs: Knobs) -> dict[str, int]:
-        """Ranges of all layers where all have the bits of `knobs`: nothing else matters."""
-        ranged = Knobs(adc_bits=knobs.adc_bits, dac_bits=knobs.dac_bits)
-        if ranged not in self._ranges:
-            problem = self.problem
-            placed = plan(problem.shapes, problem.arch, Design(default=ranged))
-            self._ranges[ranged] = calibrate(
-                problem.network, placed, problem.arch, problem.calibration
+        last = min(count, len(self.problem.testing))
+        tasks = [
+            Task(
+                design,
+                FIRST_TESTED_SAMPLE + device,
+                tuple(range(at, min(at + PART, last))),
+                first=at,
+                testing=True,
             )
-        return self._ranges[ranged]
+            for device in range(devices)
+            for at in range(0, last, PART)
+        ]
+        right = [_right(t, a) for t, a in zip(tasks, self._answers(tasks), strict=True)]
+        return np.concatenate(right).reshape(devices, last)
+
+    @property
+    def _stages(self) -> Sequence[tuple[int, int]]:
+        last = len(self.problem.tuning)
+        ends = [0, *LOOKS, *range(2 * LOOKS[-1], last, LOOKS[-1])]
+        return list(pairwise([*(end for end in ends if end < last), last]))
+
+    def _answers(self, tasks: Sequence[Task]) -> Sequence[Answer]:
+        """Kept answers and fresh ones, which are kept."""
+        questions = [task.question(self.problem) for task in tasks]
+        keys = [content_key(question) for question in questions]
+        self._images.update({key: len(task.images) for key, task in zip(keys, tasks, strict=True)})
+        asked = dict(zip(keys, questions, strict=True))
+        found = {key: kept for key, q in asked.items() if (kept := self.store.get(q)) is not None}
+        missing = {key: task for key, task in zip(keys, tasks, strict=True) if key not in found}
+        for key, answer in (self.place or self._here)(missing):
+            self.store.put(asked[key], answer)
+            found[key] = answer
+        return [found[key] for key in keys]
+
+    def _here(self, tasks: Mapping[str, Task]) -> Iterator[tuple[str, Answer]]:
+        return ((key, self._simulator.answer(task)) for key, task in tasks.items())
 
     @cached_property
-    def _ranges(self) -> dict[Knobs, dict[str, int]]:
-        return {}
-
-    @cached_property
-    def _ideal(self) -> IdealBackend:
-        return IdealBackend(self.problem.network)
+    def _simulator(self) -> Simulator:
+        return Simulator(self.problem)
 
 
-@final
-@dataclass(frozen=True)
-class _Mixed:
-    """Some layers on tiles, the others exact."""
-
-    tiles: TileBackend
-    ideal: IdealBackend
-    on_tiles: frozenset[str]
-
-    def layer(self, name: str) -> LayerKernel:
-        return (self.tiles if name in self.on_tiles else self.ideal).layer(name)
+def _right(task: Task, answer: Answer) -> NDArray[np.bool_]:
+    right = np.ones(len(task.images), np.bool_)
+    right[answer["wrong"]] = False
+    return right
 
 
-def divergence(reference: NDArray[np.float32], logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(images,) sum over classes of p log(p / q) of softmax probabilities, in nats.
-
-    Args:
-        reference, logits: (images, classes) of p and q.
-    """
-    p = log_softmax(reference.astype(np.float64), axis=1)
-    q = log_softmax(logits.astype(np.float64), axis=1)
-    nats: NDArray[np.float64] = (np.exp(p) * (p - q)).sum(axis=1)
-    return nats
+def _outcome(tasks: Sequence[Task], answers: Sequence[Answer], devices: int = 1) -> Outcome:
+    """Of tasks device by device."""
+    right = [_right(task, answer) for task, answer in zip(tasks, answers, strict=True)]
+    weights = [len(task.images) for task in tasks]
+    damage = np.average([answer["damage"] for answer in answers], weights=weights)
+    return Outcome(float(damage), np.concatenate(right).reshape(devices, -1))

@@ -1,7 +1,7 @@
 """Other ways to choose a design, to compare the search with: same simulations, same acceptance.
 
-Each gets a judge and a number of simulations and returns the cheapest design that the tuning
-images accept.  Optuna is an extra.
+Each gets a judge and a number of images to simulate and returns the cheapest design that the
+tuning images accept.  Optuna is an extra.
 """
 
 import itertools
@@ -17,22 +17,23 @@ from optim.grid import Grid
 from optim.search import Candidate, Judge, PerLayer
 from optim.tables import TableMaker, Tables
 
+_TRIALS = 10_000  # far more than images allow
 _KNOBS = ("read_voltage_V", "redundancy", "adc_bits", "conductance_scale", "dac_bits")
 
 
 @final
 @dataclass
 class _Best:
-    """The cheapest accepted design so far, within a number of simulations."""
+    """The cheapest accepted design so far, within a number of simulated images."""
 
     judge: Judge
-    simulations: int
+    images: int
     found: Candidate | None = None
 
     @property
     def spent(self) -> bool:
-        """Whether all simulations are."""
-        return self.judge.evaluator.store.asked >= self.simulations
+        """Whether all images are."""
+        return self.judge.evaluator.images >= self.images
 
     def sees(self, design: Design) -> Candidate:
         """Simulate one more."""
@@ -57,13 +58,13 @@ def exhaustive(judge: Judge, tables: Tables) -> Candidate | None:
     return None
 
 
-def greedy(judge: Judge, grid: Grid, simulations: int) -> Candidate | None:
+def greedy(judge: Judge, grid: Grid, images: int) -> Candidate | None:
     """From the safest setting, lower the knob that saves most energy for the damage it adds.
 
     Damage of a step is measured on its layer alone; each step then simulates the whole design.
     """
     names = [shape.name for shape in judge.evaluator.problem.shapes]
-    best = _Best(judge, simulations)
+    best = _Best(judge, images)
     knobs = dict.fromkeys(names, grid.best)
     known: dict[tuple[str, Knobs], float] = {}
 
@@ -109,9 +110,7 @@ def _steps(knobs: Mapping[str, Knobs], grid: Grid) -> Iterator[tuple[str, Knobs]
                 yield name, own.replace(**{knob: values[place - 1]})
 
 
-def sampled(
-    judge: Judge, grid: Grid, simulations: int, sampler: str, seed: int = 0
-) -> Candidate | None:
+def sampled(judge: Judge, grid: Grid, images: int, sampler: str, seed: int = 0) -> Candidate | None:
     """Optuna: least energy under the constraint of the accuracy.
 
     Args:
@@ -127,7 +126,7 @@ def sampled(
     names = [shape.name for shape in judge.evaluator.problem.shapes]
     values = grid.model_dump()
     ladders = dict(zip(_KNOBS, values.values(), strict=True))
-    best = _Best(judge, simulations)
+    best = _Best(judge, images)
 
     def energy_J(trial: Any) -> float:
         design = Design(
@@ -155,7 +154,7 @@ def sampled(
     study.enqueue_trial(best_settings)  # it starts from what is safest, as greedy does
     # What it asks for again costs no simulation.
     stop = [lambda study, _trial: study.stop() if best.spent else None]
-    study.optimize(energy_J, n_trials=4 * simulations, callbacks=stop)
+    study.optimize(energy_J, n_trials=_TRIALS, callbacks=stop)
     return best.found
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwsim.tile.spec import Knobs
 from mapping.design import Design
@@ -32,8 +33,12 @@ _BISECTIONS = 3  # between the last one refused and the first one accepted
 _REFINEMENTS = 32  # changes of single layers that are tried
 _ROUNDS = 4
 _TIGHTER = 0.6  # of the damage after a failed certificate
-#: A design this far below the asked share on its first device is not run on others.
-_COARSE = 0.05
+#: Refused changes one after another with which refinement ends.
+_PATIENCE = 8
+#: A start that costs so many times what was found is not refined.
+_FAR = 1.25
+#: Tuning images at least that a design which is shown to the user has seen.
+_SHOWN = 200
 
 
 @final
@@ -83,14 +88,20 @@ class Judge:
     target: Target
     progress: Progress
 
-    def candidate(self, design: Design, added: float | None = None) -> Candidate:
-        """A design as the tuning images see it."""
-        needed = self.target.tuning_share
-        outcome = self.evaluator.design(design, 1)
-        if outcome.share >= needed - _COARSE:
-            outcome = self.evaluator.design(design)
-        price = self.pricing.price(design)
-        return Candidate(design, outcome, price, outcome.share >= needed, added)
+    def candidate(self, design: Design, added: float | None = None, least: int = 0) -> Candidate:
+        """A design as the tuning images see it, until they all but refuse it.
+
+        Args:
+            least: images to see all the same.
+        """
+
+        def enough(right: NDArray[np.bool_]) -> bool:
+            return right.shape[1] >= least and self.target.refuses(right)
+
+        outcome = self.evaluator.design(design, enough)
+        whole = outcome.right.shape[1] == len(self.target.tuning)
+        accepted = whole and outcome.share >= self.target.tuning_share
+        return Candidate(design, outcome, self.pricing.price(design), accepted, added)
 
     def find(self, proposer: Proposer) -> Found:
         """The cheapest certified design, else the closest one."""
@@ -112,7 +123,7 @@ class Judge:
         test = target.test(target.error / 2 ** (attempt + 1))
         for number, images in enumerate(target.blocks):
             self.progress("certificate", number, len(target.blocks))
-            right = self.evaluator.rights(candidate.design, number, images)
+            right = self.evaluator.rights(candidate.design, len(test.observations), images)
             test = test.after(target.observations(right, images).tolist())
             if test.verdict is not Verdict.OPEN or test.hopeless(target.planned):
                 break
@@ -139,34 +150,33 @@ class PerLayer:
         high = sum(max(o.damage for o in options) for options in self.tables.values())
         return low * (1 + 1e-6), high
 
-    def within(self, budget: float) -> Candidate:
-        """The cheapest design within a budget, simulated as a whole.
-
-        Raises:
-            Unreachable: there is none.
-        """
-        return self._candidate(self._allocated(budget))
-
     def safest(self) -> Candidate:
         """The design with the least damage that fits the chip."""
-        return next(self.front(2 * _SCAN))
+        for budget in np.geomspace(*self.budgets, 2 * _SCAN):
+            try:
+                chosen = self._allocated(float(budget))
+            except Unreachable:  # more tiles than the chip has
+                continue
+            return self._candidate(chosen, len(self.judge.target.tuning))
+        raise Unreachable("chip: expected tiles for every layer's least damage, found too few")
 
     def cheapest(self, ceiling: float) -> Candidate | None:
         """The cheapest of what is refined from the allocated design and from the start."""
-        starts = (self._scanned(ceiling), self._alike())
-        refined = [
-            self._candidate(self._refined(chosen, ceiling))
-            for chosen in starts
-            if chosen is not None and self._accepts(chosen, ceiling)
-        ]
-        return min(refined, key=lambda found: found.price.energy_J, default=None)
+        best: Candidate | None = None
+        for chosen in (self._scanned(ceiling), self._alike()):
+            if chosen is None or not self._accepts(chosen, ceiling):
+                continue
+            if best is None or self._priced_J(chosen) < _FAR * best.price.energy_J:
+                found = self._candidate(self._refined(chosen, ceiling))
+                best = min(best or found, found, key=lambda design: design.price.energy_J)
+        return best
 
     def front(self, points: int) -> Iterator[Candidate]:
         """Designs from the safest to the cheapest, at budgets in equal ratios."""
         for done, budget in enumerate(np.geomspace(*self.budgets, points)):
             self.judge.progress("front", done, points)
             try:
-                yield self.within(float(budget))
+                yield self._candidate(self._allocated(float(budget)), _SHOWN)
             except Unreachable:  # more tiles than the chip has
                 continue
         self.judge.progress("front", points, points)
@@ -174,9 +184,9 @@ class PerLayer:
     def _allocated(self, budget: float) -> Allocation:
         return allocate(self.tables, budget, self.judge.evaluator.problem.max_tiles)
 
-    def _candidate(self, chosen: Allocation) -> Candidate:
+    def _candidate(self, chosen: Allocation, least: int = 0) -> Candidate:
         knobs = {name: option.knobs for name, option in chosen.options.items()}
-        return self.judge.candidate(Design(layers=knobs), chosen.damage)
+        return self.judge.candidate(Design(layers=knobs), chosen.damage, least)
 
     def _accepts(self, chosen: Allocation, ceiling: float) -> bool:
         found = self._candidate(chosen)
@@ -231,17 +241,19 @@ class PerLayer:
         Sums of damages only steer: where layers' errors do not add up, something is left.
         """
         refused: set[tuple[str, Knobs]] = set()
+        in_a_row = 0
         for done in range(_REFINEMENTS):
             self.judge.progress("refinements", done, _REFINEMENTS)
             steps = [s for s in self._steps(chosen) if (s[1], s[2].knobs) not in refused]
-            if not steps:
+            if not steps or in_a_row == _PATIENCE:
                 break
             _, name, option = max(steps, key=lambda step: step[0])
             changed = Allocation({**chosen.options, name: option})
             if self._accepts(changed, ceiling):
-                chosen = changed
+                chosen, in_a_row = changed, 0
             else:
                 refused.add((name, option.knobs))
+                in_a_row += 1
         self.judge.progress("refinements", _REFINEMENTS, _REFINEMENTS)
         return chosen
 

@@ -18,7 +18,6 @@ from typing import final
 import numpy as np
 
 from hwsim.tile.spec import Knobs
-from optim.evaluate import Evaluator
 from optim.grid import Grid
 
 _LEAST = 1e-9  # nats: below any damage that images could show
@@ -58,28 +57,50 @@ class Sensitivity:
         return self.cells(k * c * c) + noisy + self.bits[knobs.adc_bits]
 
 
-def sensitivity(evaluator: Evaluator, layer: str, grid: Grid, dac_bits: int) -> Sensitivity:
-    """Measure one layer's law.
+@final
+@dataclass(frozen=True)
+class Probes:
+    """The settings that a law is measured at: the best one, and one knob after the other worse."""
+
+    best: Knobs
+    single: Knobs  # the best with one copy
+    cells: Mapping[int, Knobs]
+    signal: Mapping[float, Knobs]
+    bits: Mapping[int, Knobs]
+
+    @classmethod
+    def of(cls, grid: Grid, dac_bits: int) -> "Probes":
+        """Of a grid `on` the tile, for one number of bits of a digit."""
+        best = grid.best.replace(dac_bits=dac_bits, conductance_scale=1.0)
+        single = best.replace(redundancy=1)
+        copies, volts = _ends_and_powers(grid.redundancies), _ends_and_middle(grid.read_voltages_V)
+        return cls(
+            best,
+            single,
+            {k: best.replace(redundancy=k) for k in copies},
+            {volt: single.replace(read_voltage_V=volt) for volt in volts},
+            {bits: best.replace(adc_bits=bits) for bits in grid.adc_bits},
+        )
+
+    @property
+    def settings(self) -> tuple[Knobs, ...]:
+        """Each once."""
+        all_ = (self.best, self.single, *self.cells.values(), *self.signal.values())
+        return tuple(dict.fromkeys((*all_, *self.bits.values())))
+
+
+def sensitivity(probes: Probes, measured: Mapping[Knobs, float]) -> Sensitivity:
+    """One layer's law.
 
     Args:
-        grid: a grid `on` the tile.
-        dac_bits: bits of a digit of all measurements.
+        measured: damage of every setting of the probes.
     """
-    best = grid.best.replace(dac_bits=dac_bits, conductance_scale=1.0)
-
-    def measured(**knobs: float | None) -> float:
-        return evaluator.layer(layer, best.replace(**knobs)).damage
-
-    most, finest = max(grid.redundancies), max(grid.adc_bits)
-    least = measured(redundancy=most)
-    cells = {float(k): measured(redundancy=k) for k in _ends_and_powers(grid.redundancies)}
-    single = measured(redundancy=1)
-    signal = {
-        volt: max(0.0, measured(redundancy=1, read_voltage_V=volt) - single)
-        for volt in _ends_and_middle(grid.read_voltages_V)
-    }
-    bits = {b: max(0.0, measured(adc_bits=b) - least) for b in grid.adc_bits if b < finest}
-    return Sensitivity(_curve(cells), _curve(signal), {**bits, finest: 0.0})
+    least, single = measured[probes.best], measured[probes.single]
+    return Sensitivity(
+        _curve({k: measured[knobs] for k, knobs in probes.cells.items()}),
+        _curve({volt: max(0.0, measured[k] - single) for volt, k in probes.signal.items()}),
+        {bits: max(0.0, measured[knobs] - least) for bits, knobs in probes.bits.items()},
+    )
 
 
 def _curve(points: Mapping[float, float]) -> Curve:

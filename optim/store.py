@@ -8,7 +8,7 @@ and several processes may share the file.
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, final
@@ -49,8 +49,6 @@ class EvaluationStore:
             DataError: it cannot be written, or is no database.
         """
         self.file = file
-        self._asked: set[str] = set()
-        self._computed = 0
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._open()) as base, base:
@@ -80,26 +78,6 @@ class EvaluationStore:
         row = (content_key(question), canonical(question), canonical(answer))
         with closing(self._open()) as base, base:
             base.execute("insert or ignore into evaluations values (?, ?, ?)", row)
-
-    def answer(self, question: Question, evaluate: Callable[[], Answer]) -> Answer:
-        """The kept answer, else a fresh one, which is kept."""
-        self._asked.add(content_key(question))
-        kept = self.get(question)
-        if kept is None:
-            kept = evaluate()
-            self._computed += 1
-            self.put(question, kept)
-        return kept
-
-    @property
-    def asked(self) -> int:
-        """Different questions of this object so far, kept or not."""
-        return len(self._asked)
-
-    @property
-    def computed(self) -> int:
-        """Those of them that had no answer yet."""
-        return self._computed
 
     def __len__(self) -> int:
         with closing(self._open()) as base:

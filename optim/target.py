@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hwsim.errors import DataError
 from optim.certify import SequentialTest
+from optim.race import clearly_above
 
 #: Devices that a certificate programs at most, where they differ; images otherwise.
 DEVICES, IMAGES = 1250, 5000
@@ -36,14 +37,14 @@ class Target:
     """An accuracy, or a largest loss against a reference on the same images.
 
     reference: (testing images,) where the reference network is right;
-    tuning_reference: share of tuning images where the reference is right;
+    tuning: (tuning images,) where it is right;
     accuracy: the share asked for; drop: instead, the largest loss against the reference;
     error: largest probability of a wrong certificate;
     lasting: whether devices differ, so that every observation needs one of its own.
     """
 
     reference: NDArray[np.bool_]
-    tuning_reference: float
+    tuning: NDArray[np.bool_]
     accuracy: float | None = None
     drop: float | None = None
     error: float = 0.05
@@ -61,13 +62,24 @@ class Target:
         if self.drop is not None:
             return self.drop
         assert self.accuracy is not None
-        return self.tuning_reference - self.accuracy
+        return float(self.tuning.mean()) - self.accuracy
 
     @property
     def tuning_share(self) -> float:
         """Share of tuning images that must be right for a design to be worth a certificate."""
         allowed = self.allowed_drop
-        return self.tuning_reference - (MARGIN * allowed if allowed > 0 else allowed)
+        return float(self.tuning.mean()) - (MARGIN * allowed if allowed > 0 else allowed)
+
+    def refuses(self, right: NDArray[np.bool_]) -> bool:
+        """Whether tuning images seen so far, the first ones, all but exclude the tuning share.
+
+        Args:
+            right: (devices, images seen).
+        """
+        seen = right.shape[1]
+        losses = (1.0 - right.mean(axis=0) + self.tuning[:seen]) / 2
+        allowed = float(self.tuning.mean()) - self.tuning_share
+        return clearly_above(losses, len(self.tuning), (1.0 + allowed) / 2)
 
     @property
     def threshold(self) -> float:

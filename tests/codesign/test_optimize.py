@@ -17,8 +17,8 @@ from codesign.cli.entry import run
 from codesign.optimize import Optimization, optimize
 from codesign.report import load_result
 from mapping.design import load_design
-from optim.evaluate import Evaluator
 from optim.grid import Grid
+from optim.simulate import Simulator
 from optim.store import EvaluationStore
 from optim.target import Population
 from tests.reference.three_layers import write_three_layers
@@ -209,9 +209,9 @@ def test_a_killed_search_goes_on_where_it_was(
     kept = _rows(store)
 
     simulated = []
-    simulate = Evaluator._logits
+    simulate = Simulator.answer
     monkeypatch.setattr(
-        Evaluator, "_logits", lambda *given: (simulated.append(1), simulate(*given))[1]
+        Simulator, "answer", lambda *given: (simulated.append(1), simulate(*given))[1]
     )
     asked = Optimization(
         network,

@@ -57,7 +57,7 @@ def judge_of(
     def make(drop: float, **changes: object) -> Judge:
         target = Target(
             right[1],
-            float(right[0].mean()),
+            right[0],
             drop=drop,
             lasting=problem.lasting,
             **{"population": Population.TEST_SET, **changes},

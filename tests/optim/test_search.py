@@ -17,7 +17,9 @@ from optim.evaluate import Evaluator
 from optim.referees import exhaustive, greedy, repetitions, sampled
 from optim.search import PerLayer
 from optim.store import EvaluationStore
+from optim.tables import TableMaker
 from optim.uniform import Uniform
+from tests.optim.conftest import TUNING
 
 DROP = 0.06
 
@@ -63,11 +65,37 @@ def test_per_layer_designs_cost_no_more_than_one_setting_for_all(judge_of, maker
     assert layers.candidate.price.energy_J <= uniform.candidate.price.energy_J
 
 
-def test_the_uniform_baseline_is_the_cheapest_accepted_setting(judge_of, maker):
+@pytest.mark.parametrize("drop", [0.03, 0.06, 0.1, 0.2])
+def test_the_uniform_baseline_is_the_cheapest_of_all_accepted_settings(judge_of, maker, drop):
+    """Every setting on every tuning image; the search tries few of them."""
+    judge = judge_of(drop)
+    counted = replace(judge.evaluator)
+    found = Uniform(replace(judge, evaluator=counted), maker).cheapest(np.inf)
+    settings = list(maker.prices)
+    outcomes = {knobs: judge.evaluator.design(Design(default=knobs)) for knobs in settings}
+    accepted = [k for k, o in outcomes.items() if o.share >= judge.target.tuning_share]
+    assert found.price.energy_J == min(maker.prices[k].energy_J for k in accepted)
+    assert len(accepted) < len(settings)
+    assert counted.images < 0.4 * len(settings) * TUNING
+
+
+def test_the_uniform_search_does_not_lean_on_the_laws(judge_of, maker, monkeypatch):
+    """Predictions that are wrong cost simulations, not the optimum."""
     judge = judge_of(DROP)
-    found = Uniform(judge, maker).cheapest(np.inf)
-    candidates = [judge.candidate(Design(default=knobs)) for knobs in maker.prices]
-    assert found.price.energy_J == min(c.price.energy_J for c in candidates if c.accepted)
+    right = Uniform(judge, maker).cheapest(np.inf)
+    predicted = TableMaker.predicted
+    monkeypatch.setattr(TableMaker, "predicted", lambda *given: 1 / predicted(*given))
+    assert Uniform(judge, maker).cheapest(np.inf).price.energy_J == right.price.energy_J
+
+
+def test_a_setting_refused_for_its_damage_is_not_the_baseline(judge_of, maker):
+    """After a failed certificate less damage is asked for: it costs more."""
+    judge = judge_of(DROP)
+    first = Uniform(judge, maker).cheapest(np.inf)
+    ceiling = 0.6 * first.outcome.damage
+    second = Uniform(judge, maker).cheapest(ceiling)
+    assert second.outcome.damage <= ceiling
+    assert second.price.energy_J > first.price.energy_J
 
 
 def test_an_accuracy_beyond_the_network_is_not_reachable(judge_of, tables):
@@ -113,7 +141,7 @@ def test_certifying_devices_are_not_those_of_tuning(judge_of, small_problem):
     evaluator: Evaluator = judge_of(DROP).evaluator
     noisy = Design(default=Knobs(read_voltage_V=0.1, adc_bits=5))
     images = np.zeros((40, 1), np.int64)
-    first, second = (evaluator.rights(noisy, block, images) for block in (0, 1))
+    first, second = (evaluator.rights(noisy, before, images) for before in (0, 40))
     assert 0 < first.mean() < 1
     assert (first != second).any()
     np.testing.assert_array_equal(first, evaluator.rights(noisy, 0, images))
@@ -126,9 +154,10 @@ def test_ours_costs_no_more_than_what_optuna_finds_with_as_many_simulations(
     judge = judge_of(DROP)
     ours = PerLayer(judge, tables).cheapest(np.inf)
     fresh = Evaluator(judge.evaluator.problem, EvaluationStore(tmp_path / "own.sqlite"))
-    theirs = sampled(replace(judge, evaluator=fresh), maker.grid, 60, sampler)
+    images = 60 * TUNING
+    theirs = sampled(replace(judge, evaluator=fresh), maker.grid, images, sampler)
     assert theirs.accepted
-    assert fresh.store.asked == 60
+    assert images <= fresh.images < images + TUNING
     assert ours.price.energy_J <= theirs.price.energy_J
 
 
@@ -136,7 +165,7 @@ def test_ours_costs_no_more_than_greedy_or_repetitions_alone(judge_of, maker, ta
     judge = judge_of(DROP)
     ours = PerLayer(judge, tables).cheapest(np.inf)
     fresh = Evaluator(judge.evaluator.problem, EvaluationStore(tmp_path / "own.sqlite"))
-    lowered = greedy(replace(judge, evaluator=fresh), maker.grid, 60)
+    lowered = greedy(replace(judge, evaluator=fresh), maker.grid, 60 * TUNING)
     assert lowered.accepted
     assert ours.price.energy_J <= lowered.price.energy_J
     repeated = repetitions(judge, maker)

@@ -10,7 +10,7 @@ from optim.target import DRAWN, MARGIN, Population, Target
 
 def target(count=400, share=0.95, **changes):
     reference = np.arange(count) < share * count
-    return Target(reference, share, **({"drop": 0.05} | changes))
+    return Target(reference, reference, **({"drop": 0.05} | changes))
 
 
 def test_one_of_accuracy_and_drop_is_asked_for():
@@ -65,7 +65,7 @@ def test_a_loss_just_too_large_is_certified_at_most_as_often_as_stated(lasting, 
         if population is Population.TEST_SET:
             reference = np.arange(800) < share * 800
         asked = Target(
-            reference, share, drop=drop, population=population, lasting=lasting, seed=run
+            reference, reference, drop=drop, population=population, lasting=lasting, seed=run
         )
         test = asked.test(0.1)
         for images in asked.blocks[:6]:
