@@ -3,6 +3,7 @@
 from codesign.report.result import Assumption
 from hwsim.chip.spec import Arch
 from hwsim.cost import Technology, figures
+from hwsim.cost.adc import ROOM_K
 from hwsim.device.spec import States
 from mapping.counts import Activity
 from mapping.plan import Plan
@@ -46,6 +47,7 @@ def stated_assumptions(plan: Plan, arch: Arch, technology: Technology) -> tuple[
         Assumption(text=f"Technology {technology.name}. {technology.description}"),
         *_about_converters(technology),
         *_from_synthesis(technology),
+        *_warm(arch, technology),
     ]
     source = "fit" if technology.adc.survey else "table"
     bits = {layer.knobs.adc_bits or arch.tile.adc.bits for layer in plan.layers}
@@ -63,6 +65,18 @@ def stated_assumptions(plan: Plan, arch: Arch, technology: Technology) -> tuple[
 def _about_converters(technology: Technology) -> list[Assumption]:
     said = technology.adc.assumption
     return [Assumption(text=said, source="hwsim.cost.adc")] if said else []
+
+
+def _warm(arch: Arch, technology: Technology) -> list[Assumption]:
+    """How leakage depends on temperature, where the chip is not at 300 K."""
+    kelvin, growth = arch.scenario.temperature_K, technology.leakage_growth
+    if kelvin == ROOM_K:
+        return []
+    if growth is None:
+        return [Assumption(text=f"At {kelvin:g} K the chip leaks as at {ROOM_K:g} K.")]
+    times = technology.leakage_factor(kelvin)
+    said = f"At {kelvin:g} K the chip leaks {times:.3g} times as much as at {ROOM_K:g} K."
+    return [Assumption(text=said, source=growth.source)]
 
 
 def _from_synthesis(technology: Technology) -> list[Assumption]:

@@ -63,6 +63,7 @@ def full_activity(arch: Arch) -> EventCounts:
 def static_power(arch: Arch, technology: Technology, clusters: float = 1) -> dict[Component, float]:
     """Power that `clusters` clusters draw all the time, by component, in watts."""
     rates, t = full_activity(arch), technology
+    warm = t.leakage_factor(arch.scenario.temperature_K)
     swing_J = t.driver.swing_J(arch.tile.cols, arch.tile.read_voltage_V)
     conversion_J = t.adc.conversion_J(arch.tile.adc.bits, conversion_rate_Hz(arch.tile))
     buffer_bits = rates.buffer_read_bits + rates.buffer_write_bits
@@ -81,7 +82,7 @@ def static_power(arch: Arch, technology: Technology, clusters: float = 1) -> dic
         Component.POOLING: rates.pool_ops * t.pooling.static_J,
         Component.ELEMENTWISE: rates.elementwise_ops * t.adder.static_J,
     }
-    return {component: clusters * power for component, power in watts.items()}
+    return {component: clusters * warm * power for component, power in watts.items()}
 
 
 def leakage_J(arch: Arch, technology: Technology, clusters: float, time_s: float) -> float:

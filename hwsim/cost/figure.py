@@ -106,6 +106,12 @@ class FactorFigure(Figure):
     unit: Literal["1"]
 
 
+class GrowthFigure(Figure):
+    """An exponent per kelvin."""
+
+    unit: Literal["1/K"]
+
+
 class ShareFigure(FactorFigure):
     """A part of a whole."""
 

@@ -4,13 +4,16 @@ A component has two prices.  `energy` is the energy of one event when the compon
 all the time, static part included, as published power tables give it; `static_share` is the
 part of that power which flows whether or not anything happens.  So the dynamic energy of an
 event is `(1 - static_share) * energy`, and the power at full activity equals the published one.
+
+Static power is that at 300 K and grows exponentially with temperature (`leakage_growth`).
 """
 
+import math
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from hwsim.cost.adc import AdcPrice
+from hwsim.cost.adc import ROOM_K, AdcPrice
 from hwsim.cost.figure import (
     AreaFigure,
     BytesFigure,
@@ -19,6 +22,7 @@ from hwsim.cost.figure import (
     EnergyPerLengthFigure,
     FactorFigure,
     Figure,
+    GrowthFigure,
     LengthFigure,
     ShareFigure,
     VoltageFigure,
@@ -136,6 +140,13 @@ class Technology(Spec):
     adder: Block  # event: one addition or multiplication in a cluster; area per unit
     requantizer: Block  # event: one value; area per unit
     link: Block | None = None  # event: one bit off the chip; area per link
+    leakage_growth: GrowthFigure | None = None  # None: the same at every temperature
+
+    def leakage_factor(self, temperature_K: float) -> float:
+        """Static power at a temperature over that at 300 K: exp(growth * (T - 300 K))."""
+        if self.leakage_growth is None:
+            return 1.0
+        return math.exp(self.leakage_growth.value * (temperature_K - ROOM_K))
 
 
 def figures(technology: Technology) -> dict[str, Figure]:

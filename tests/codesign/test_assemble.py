@@ -7,6 +7,7 @@ from codesign.assumptions import activity_assumption
 from codesign.report import AccuracyResult, Result
 from hwsim.chip.load import load_arch
 from hwsim.cost import Component, energy, leakage_J, load_technology, static_power, total_J
+from hwsim.device.spec import Scenario
 from hwsim.errors import MappingError
 from hwsim.events import EventCounts
 from hwsim.tile.spec import Knobs
@@ -153,6 +154,20 @@ def test_every_report_states_device_fluctuation_technology_and_figures_with_sour
     assert any("Scenario assumption" in a.source for a in result.assumptions)
     assert len(result.figures) > 50
     assert all(figure.source for figure in result.figures)
+
+
+def test_how_much_more_a_warm_chip_leaks_is_stated() -> None:
+    of, hot = planned(), EMT.replace(scenario=Scenario(temperature_K=360.0))
+    result, room = assemble("net", of, hot, TECHNOLOGY, counted(of)), assembled()
+    times = result.energy_J.by_component["leakage"] / room.energy_J.by_component["leakage"]
+    assert times == near(TECHNOLOGY.leakage_factor(360.0))
+    said = [a.text for a in result.assumptions if "leaks" in a.text]
+    assert said == [f"At 360 K the chip leaks {times:.3g} times as much as at 300 K."]
+    assert not any("leaks" in a.text for a in room.assumptions)
+    silent = TECHNOLOGY.replace(leakage_growth=None)
+    same = assemble("net", of, hot, silent, counted(of))
+    assert "At 360 K the chip leaks as at 300 K." in [a.text for a in same.assumptions]
+    assert same.energy_J.total == near(room.energy_J.total)
 
 
 def test_a_converter_outside_the_sourced_table_is_stated() -> None:

@@ -30,6 +30,7 @@ from hwsim.cost import (
     total_J,
     unit_pulse_s,
 )
+from hwsim.device.spec import Scenario
 from hwsim.errors import SpecError
 from hwsim.events import ZERO, EventCounts
 from hwsim.spec import validate
@@ -153,6 +154,26 @@ def test_a_cells_read_energy_is_v_squared_g_t_by_hand() -> None:
 def test_a_pulse_of_a_multi_bit_driver_is_a_part_of_the_read() -> None:
     two_bits = EMT.replace(tile=EMT.tile.replace(dac_bits=2))
     assert unit_pulse_s(two_bits.tile) == near(10e-9 / 3)
+
+
+def test_leakage_grows_with_temperature_and_nothing_else_does() -> None:
+    """By hand: 32 nm low operating power leaks 4.43 times as much at 400 K as at 300 K."""
+    rooms = [EMT.replace(scenario=Scenario(temperature_K=kelvin)) for kelvin in (300.0, 400.0)]
+    cold, hot = (static_power(room, EMT_32) for room in rooms)
+    assert cold == static_power(EMT, EMT_32)
+    for component, watts in cold.items():
+        assert hot[component] == near(2.63e-7 / 5.94e-8 * watts, rel=1e-3)
+    assert leakage_J(rooms[1], EMT_32, 3, 1e-6) == near(3e-6 * total_J(hot))
+    assert energy(full_activity(EMT), EMT, EMT_32) == energy(full_activity(EMT), rooms[1], EMT_32)
+    assert area(rooms[1], EMT_32) == area(EMT, EMT_32)
+
+
+@given(st.floats(200, 600), st.floats(200, 600))
+def test_a_warmer_chip_leaks_more(one: float, other: float) -> None:
+    assert EMT_32.leakage_factor(300.0) == 1.0
+    low, high = sorted((one, other))
+    assert EMT_32.leakage_factor(low) <= EMT_32.leakage_factor(high)
+    assert EMT_32.replace(leakage_growth=None).leakage_factor(other) == 1.0
 
 
 def test_a_driver_charges_its_line_once_however_long_the_digit() -> None:
