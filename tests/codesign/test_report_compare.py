@@ -8,13 +8,14 @@ import runpy
 import shlex
 import struct
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from click.testing import CliRunner
+from pylatexenc.latexwalker import LatexWalkerParseError
 
 from codesign.cli.report import report as report_verb
 from codesign.report import (
@@ -37,6 +38,7 @@ from codesign.report.json_schema import SCHEMA_FILE
 from codesign.report.text import latex
 from hwsim.errors import SpecError
 from mapping.place import Mesh
+from tests.reference.latex_tables import tables
 from tests.reference.tolerance import near
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -243,19 +245,33 @@ def test_a_real_result_fits_the_schema_and_a_wrong_one_does_not(plain: Result) -
         validator.validate(document)
 
 
-def test_latex_tables_have_one_ampersand_less_than_columns(plain: Result) -> None:
-    hostile = plain.model_copy(update={"network": r"50% of_A & B \input{x} $^~#{}"})
-    text = render(hostile, ReportFormat.LATEX)
-    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
-    assert r"\input" not in body
-    tables = re.findall(r"\\begin{longtable}{(.*?)}\n(.*?)\\end{longtable}", body, re.DOTALL)
-    assert len(tables) >= 5
-    for columns, content in tables:
-        count = len(re.sub(r"p{[^}]*}*", "p", columns))
-        rows = [line for line in content.splitlines() if line.endswith(r" \\")]
-        assert rows
-        for row in rows:
-            assert len(re.findall(r"(?<!\\)&", row)) == count - 1, row
+HOSTILE = r"50% of_A & B \input{x} $^~#{}[*]\\"
+
+
+def test_a_latex_parser_finds_every_table_with_all_its_cells(plain: Result) -> None:
+    hostile = plain.model_copy(update={"network": HOSTILE})
+    layers = [plain.layers[0].model_copy(update={"name": HOSTILE}), *plain.layers[1:]]
+    named = hostile.model_copy(update={"layers": tuple(layers)})
+    for subject in (named, compare([hostile, plain])):
+        text = render(subject, ReportFormat.LATEX)
+        found = tables(text)
+        assert len(found) == text.count(r"\begin{longtable}") >= 2
+        for columns, rows in found:
+            assert len(rows) >= 3  # the heading twice, and what it heads
+            assert {len(row) for row in rows} == {columns}
+            assert rows[0] == rows[1]
+    cells = {cell for _, rows in tables(render(named, ReportFormat.LATEX)) for cell in chain(*rows)}
+    assert latex(HOSTILE) in cells
+
+
+def test_the_parser_refuses_what_is_no_latex() -> None:
+    table = r"\begin{longtable}{lr} a & b \\ \end{longtable}"
+    assert tables(table) == [(2, [["a", "b"]])]
+    for wrong in (table.replace("a &", "{a &"), table.replace("longtable}{", "tabular}{")):
+        with pytest.raises(LatexWalkerParseError):
+            tables(wrong)
+    with pytest.raises(AssertionError):
+        tables(table.replace(r"\\ ", r"\\ [c] & d \\ "))
 
 
 @pytest.mark.parametrize(
