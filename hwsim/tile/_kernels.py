@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hwsim._jit import inlined_kernel, kernel
+from hwsim._jit import borrowed, inlined_kernel, kernel
 from hwsim._vectors import clip, load, load_as, splat, store, to_float
 from hwsim.rng import fold, normal_deviates, random_words
 from hwsim.tile._converter_kernels import at_rest, sense
@@ -70,6 +70,7 @@ def convert(sums, adc, scales, acc):
 @kernel
 def _convert(sums, c, adc, scales, acc, v, strip):
     """`convert` of sums[c] to acc[v, strip, c]."""
+    sums, adc, scales, acc = borrowed(sums), borrowed(adc), borrowed(scales), borrowed(acc)
     half, shift = splat(np.int32(adc.half)), splat(np.int32(adc.shift))
     low, high = splat(np.int32(adc.low)), splat(np.int32(adc.high))
     width = sums.shape[2]
@@ -97,6 +98,8 @@ def ideal_block(words, bank, adc, phase_scales, acc):
     of each phase; acc (V, strips, converted columns of a pair, width) int32, overwritten:
     sum over phases of phase_scale * code, in units of the least significant bit.
     """
+    words, bank, adc = borrowed(words), borrowed(bank), borrowed(adc)
+    phase_scales, acc = borrowed(phase_scales), borrowed(acc)
     strips, pairs, _, _, width = bank.planes.shape
     sums = np.empty((pairs, words.shape[1], width), bank.weights.dtype)
     acc[:] = 0
@@ -151,6 +154,8 @@ def moments_block(words, bank, noise, adc, phase_scales, key, first, acc):
     As `ideal_block`, but adc converts samples (int32, SAMPLE_BITS fractional bits); noise:
     Noise; vector v in a strip is drawn under the key (key, first + v, strip).
     """
+    words, bank, noise = borrowed(words), borrowed(bank), borrowed(noise)
+    adc, phase_scales, acc = borrowed(adc), borrowed(phase_scales), borrowed(acc)
     strips, _, _, _, width = bank.planes.shape
     space = _space(bank, noise, acc.shape[2], words.shape[1])
     samples = np.empty((acc.shape[2], words.shape[1], width), np.int32)
@@ -230,6 +235,8 @@ def add_sums(words, v, m, subtract, mean, spread, sums, values, variances):
     Columns of a pair that is converted as one are subtracted for the mean, where what every
     driven row adds cancels, and added for the variance.
     """
+    words, sums = borrowed(words), borrowed(sums)
+    values, variances = borrowed(values), borrowed(variances)
     converted, phases, width = values.shape
     varies, both = variances.shape[2] > 1, subtract and sums.shape[0] == 2
     slope, rise = splat(mean[1]), splat(spread[1])

@@ -21,7 +21,7 @@ C = 2 for a differential pair else 1, P planes, L lanes in strips of `width`.
 import numpy as np
 
 from hwsim import _vectors as vectors
-from hwsim._jit import inlined_kernel, kernel, popcount
+from hwsim._jit import borrowed, inlined_kernel, kernel, popcount
 from hwsim._vectors import bit_mask, load, signed, splat, store
 
 _BYTE = np.uint32(255)
@@ -103,6 +103,8 @@ def sum_strip(words, v, m, planes, strip, weights, u, lanes, subtract, out):
 
     out (C, T, n); subtract: the difference of the two columns, added to out[0].
     """
+    words, planes, weights = borrowed(words), borrowed(planes), borrowed(weights)
+    lanes, out = borrowed(lanes), borrowed(out)
     width, each = out.shape[2], vectors.lane_count(out)
     rest = width % each
     phases = _driven_phases(words, v, m)

@@ -14,7 +14,13 @@ level; 1e9 MAC/s): counts in loops over lanes, one mask at a time 0.65; what is 
 level taken from the level sum 0.73; two masks at a time, arrays indexed in full 0.75; vectors as
 values, memory at multiples of 64 bytes, no calls between loops 1.05.  Lanes of two vectors at a
 time 0.90.  Where all cells are alike the steps gave 1.3, 1.4 and 1.55.
+
+On a Zen 5: 1.38, and 1.08 where pairs are subtracted digitally; arrays handed on without counts
+of references 1.54 and 1.21; working memory made once for a block instead of for every vector
+1.75 and 1.43.  Where all cells are alike 1.7 and 1.35, 2.1 and 1.65, 2.6 and 2.0.
 """
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,6 +54,41 @@ GAUSSIAN = 0x47415553  # continues the address of a strip's cell states to its c
 ONE = np.uint64(1)
 
 
+class Memory(NamedTuple):
+    """Working memory of one strip, made once for all vectors of a block."""
+
+    fair: Any  # (n,) fair words of one phase's states
+    spare: Any  # the same
+    read: Any  # (T, M, W) words of inputs
+    used: Any  # (T,) of them
+    counts: Any  # (C converted, 1 + Q, T, width) lanes
+    sums: Any  # (C, T, width) lanes
+    lanes: Any  # (strips, 1) width
+    ones: Any  # (1, 1) lanes
+    values: Any  # (C converted, T, width) float32
+    variances: Any  # the same, or (C converted, T, 1) where no level changes it
+
+
+@kernel
+def _memory(bank, cells, converted, words):
+    """For inputs words (V, T, M, W)."""
+    strips, pairs, _, rows, width = bank.planes.shape
+    phases = words.shape[1]
+    lanes = width if cells.current[1] != 0 else 1
+    return Memory(
+        _aligned(rows * width * bank.planes.itemsize // 8),
+        _aligned(rows * width * bank.planes.itemsize // 8),
+        np.empty(words.shape[1:], words.dtype),
+        np.full(phases, rows),
+        np.zeros((converted, 1 + cells.masks.shape[2], phases, width), bank.weights.dtype),
+        np.empty((pairs, phases, width), bank.weights.dtype),
+        np.full((strips, 1), width),
+        np.ones((1, 1), bank.weights.dtype),
+        np.empty((converted, phases, width), np.float32),
+        np.empty((converted, phases, lanes), np.float32),
+    )
+
+
 @kernel
 def exact_block(words, bank, cells, adc, phase_scales, key, first, acc):
     """Codes of one row block in which every driven cell draws its own state at every read.
@@ -56,8 +97,11 @@ def exact_block(words, bank, cells, adc, phase_scales, key, first, acc):
     (key, first + v, strip), in the order: column of the pair, copy, digit of the duty, phase,
     word of rows, lane.
     """
+    words, bank, cells = borrowed(words), borrowed(bank), borrowed(cells)
+    adc, phase_scales, acc = borrowed(adc), borrowed(phase_scales), borrowed(acc)
     strips, _, _, _, width = bank.planes.shape
     samples = np.empty((acc.shape[2], words.shape[1], width), np.int32)
+    memory = _memory(bank, cells, acc.shape[2], words)
     for group in range(0, words.shape[0], GROUP):
         for strip in range(strips):
             for v in range(group, min(group + GROUP, words.shape[0])):
@@ -65,7 +109,7 @@ def exact_block(words, bank, cells, adc, phase_scales, key, first, acc):
                 if cells.floor == 0 and at_rest(adc.errors) and not driven(words[v]):
                     continue
                 strip_key = fold(fold(key, first + v), strip)
-                exact_strip(words[v], strip, bank, cells, adc.subtract, strip_key, samples)
+                _exact_strip(words[v], strip, bank, cells, adc.subtract, strip_key, memory, samples)
                 sense(samples, v, strip, adc)
                 for c in range(acc.shape[2]):
                     convert(samples[c], adc, phase_scales, acc[v, strip, c])
@@ -77,25 +121,27 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
 
     words (T, M, W); samples (C converted, T, width) int32, overwritten.
     """
+    memory = _memory(bank, cells, samples.shape[0], words[None])
+    _exact_strip(words, strip, bank, cells, subtract, key, memory, samples)
+
+
+@kernel
+def _exact_strip(words, strip, bank, cells, subtract, key, memory, samples):
+    """`exact_strip` in memory that is there."""
+    words, bank, cells = borrowed(words), borrowed(bank), borrowed(cells)
+    memory, samples = borrowed(memory), borrowed(samples)
     phases = words.shape[0]
     _, pairs, _, rows, width = bank.planes.shape
-    fair = _aligned(rows * width * bank.planes.itemsize // 8)
-    spare = _aligned(fair.shape[0])
+    fair, spare, counts, duty = memory.fair, memory.spare, memory.counts, cells.duty
     states = fair.view(bank.planes.dtype).reshape(1, rows, width)
-    counts = np.zeros(
-        (samples.shape[0], 1 + cells.masks.shape[2], phases, width), bank.weights.dtype
-    )
-    values, variances = _moments(bank, cells, samples.shape[0], phases)
-    duty = cells.duty
-    read = words
-    used = np.full(phases, rows)
+    read, used = words, memory.used
     alike = cells.masks.shape[2] == 0 and words.shape[1] == 1
     if alike:
         # All cells alike: the driven ones take the first bits, and no more words are drawn.
-        read = np.zeros_like(words)
+        read = memory.read
         for t in range(phases):
             used[t] = _first_bits(words, t, read)
-    _add_all(words, strip, bank, cells, subtract, values, variances)
+    _add_all(words, strip, bank, cells, subtract, memory)
     for pair in range(pairs):
         c = pair if samples.shape[0] > 1 else 0
         digits = -cells.digits if subtract and pair == 1 else cells.digits
@@ -109,10 +155,10 @@ def exact_strip(words, strip, bank, cells, subtract, key, samples):
                 else:
                     _count_masked(words, digits, t, states, 0, masks, out)
             if (copy + 1) % cells.batch == 0:
-                _add_counts(cells.high_scales, out, c, values)
+                _add_counts(cells.high_scales, out, c, memory.values)
     for c in range(samples.shape[0]):
-        _add_counts(cells.high_scales, counts[c], c, values)
-    _finish(cells, key, values, variances, samples)
+        _add_counts(cells.high_scales, counts[c], c, memory.values)
+    _finish(cells, key, memory.values, memory.variances, samples)
 
 
 @kernel
@@ -128,8 +174,10 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
     samples = np.empty((acc.shape[2], words.shape[1], width), np.int32)
     size = width * bank.planes.itemsize // 8
     traps, places = pairs * cells.copies, cells.chain.top + 2
-    memory = _aligned(traps * places * (rows + 1) * size)
-    chains = memory.reshape(pairs, cells.copies, places, (rows + 1) * size)
+    memory = _memory(bank, cells, acc.shape[2], words)
+    chains = _aligned(traps * places * (rows + 1) * size).reshape(
+        pairs, cells.copies, places, (rows + 1) * size
+    )
     masks = _aligned(3 * (rows + 1) * size).reshape(3, (rows + 1) * size)
     masks[:] = 0
     marks = np.empty((2, cells.chain.marks.shape[1] // 2 + 1), np.uint64)
@@ -139,7 +187,7 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
             strip_key = fold(fold(key, first + v), strip)
             markov_strip(
                 words[v], strip, bank, cells, adc.subtract, strip_key, chain_key, first + v,
-                v == 0, chains, masks, marks, samples,
+                v == 0, chains, masks, marks, memory, samples,
             )  # fmt: skip
             sense(samples, v, strip, adc)
             acc[v, strip] = 0
@@ -149,18 +197,16 @@ def markov_block(words, bank, cells, adc, phase_scales, key, first, acc):
 
 @kernel
 def markov_strip(
-    words, strip, bank, cells, subtract, key, chain_key, vector, anew, chains, masks, marks, samples
-):
+    words, strip, bank, cells, subtract, key, chain_key, vector, anew, chains, masks, marks, memory,
+    samples,
+):  # fmt: skip
     """As `exact_strip`; chains (C, copies, top + 2, n) at the read before, or anew."""
     words, bank, cells, chains = borrowed(words), borrowed(bank), borrowed(cells), borrowed(chains)
-    masks, marks, samples = borrowed(masks), borrowed(marks), borrowed(samples)
-    phases = words.shape[0]
+    masks, marks = borrowed(masks), borrowed(marks)
+    memory, samples = borrowed(memory), borrowed(samples)
+    phases, counts = words.shape[0], memory.counts
     _, pairs, _, rows, width = bank.planes.shape
-    counts = np.zeros(
-        (samples.shape[0], 1 + cells.masks.shape[2], phases, width), bank.weights.dtype
-    )
-    values, variances = _moments(bank, cells, samples.shape[0], phases)
-    _add_all(words, strip, bank, cells, subtract, values, variances)
+    _add_all(words, strip, bank, cells, subtract, memory)
     for pair in range(pairs):
         c = pair if samples.shape[0] > 1 else 0
         digits = -cells.digits if subtract and pair == 1 else cells.digits
@@ -178,10 +224,10 @@ def markov_strip(
                 place = place_of(read, cells.chain.top)
                 _count_masked(words, digits, t, states, place, within, out)
             if (copy + 1) % cells.batch == 0:
-                _add_counts(cells.high_scales, out, c, values)
+                _add_counts(cells.high_scales, out, c, memory.values)
     for c in range(samples.shape[0]):
-        _add_counts(cells.high_scales, counts[c], c, values)
-    _finish(cells, key, values, variances, samples)
+        _add_counts(cells.high_scales, counts[c], c, memory.values)
+    _finish(cells, key, memory.values, memory.variances, samples)
 
 
 @kernel
@@ -234,21 +280,12 @@ def _fair_words(key, first, count, out):
 
 
 @kernel
-def _moments(bank, cells, converted, phases):
-    """Values and variances of all conversions so far: none, and the floor."""
-    width = bank.planes.shape[4]
-    lanes = width if cells.current[1] != 0 else 1
-    values = np.zeros((converted, phases, width), np.float32)
-    return values, np.full((converted, phases, lanes), cells.floor, np.float32)
-
-
-@kernel
-def _add_all(words, strip, bank, cells, subtract, values, variances):
-    """Add what does not depend on the states: level sums, and the low state of all cells."""
-    _, pairs, _, _, width = bank.planes.shape
+def _add_all(words, strip, bank, cells, subtract, memory):
+    """Values and variances of what does not depend on the states: noise, and all cells low."""
+    words, bank, cells, memory = borrowed(words), borrowed(bank), borrowed(cells), borrowed(memory)
+    values, variances, sums = memory.values, memory.variances, memory.sums
+    values[:], variances[:] = 0, cells.floor
     every, none = words[None], np.float32(0)
-    sums = np.empty((pairs, words.shape[0], width), bank.weights.dtype)
-    lanes, ones = np.full((bank.lanes.shape[0], 1), width), np.ones((1, 1), bank.weights.dtype)
     early = subtract and variances.shape[2] == 1
     for m in range(cells.digits.shape[0]):
         digit = np.float32(1 << m)
@@ -261,7 +298,7 @@ def _add_all(words, strip, bank, cells, subtract, values, variances):
             q, mean = cells.everywhere[e], (none, digit * cells.all_scales[1 + e])
             mask = cells.masks[:, :, q : q + 1]
             sums[:] = 0
-            sum_strip(every, 0, m, mask, strip, ones, 0, lanes, early, sums)
+            sum_strip(every, 0, m, mask, strip, memory.ones, 0, memory.lanes, early, sums)
             add_sums(every, 0, m, subtract, mean, (none, none), sums, values, variances)
 
 
@@ -329,6 +366,7 @@ def _masked_lanes(words, digits, t, states, place, q, masks, out, i, rest):
 @kernel
 def _add_counts(scales, counts, c, values):
     """values[c, t, i] += sum over k of scales[k] * counts[k, t, i]; counts start again."""
+    scales, counts, values = borrowed(scales), borrowed(counts), borrowed(values)
     width = values.shape[2]
     for t in range(values.shape[1]):
         for i in range(0, width, 16):
