@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from codesign.flow import Case, prepare, right_in_float
 from codesign.measure import right_in_integers
+from codesign.optimize_places import place_of
 from codesign.simulation import BackendName, Progress, Simulation, silent
 from hwsim.cost import load_technology
 from hwsim.errors import DataError
@@ -46,6 +47,8 @@ class Optimization:
     error: largest probability of a wrong certificate;
     grid: YAML file of knobs (None: all that the tile offers);
     store: file of finished evaluations (None: they are forgotten);
+    workers: processes that simulate (1: this one, with as many threads as there are cores);
+    scheduler: address of a Dask cluster to simulate on instead;
     front: designs between the safest and the cheapest that are shown beside the chosen one.
     """
 
@@ -61,6 +64,8 @@ class Optimization:
     error: float = 0.05
     grid: Path | Grid | None = None
     store: Path | None = None
+    workers: int = 1
+    scheduler: str | None = None
     front: int = 6
     seed: int = 0
 
@@ -132,9 +137,12 @@ def optimize(asked: Optimization, progress: Progress = silent) -> Optimized:
         lasting=problem.lasting,
         seed=asked.seed,
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        place_of(problem, asked.workers, asked.scheduler) as place,
+    ):
         store = EvaluationStore(asked.store or Path(folder) / "evaluations.sqlite")
-        evaluator = Evaluator(problem, store, max(1, round(DESIGN_IMAGES / tuning)))
+        evaluator = Evaluator(problem, store, max(1, round(DESIGN_IMAGES / tuning)), place)
         judge = Judge(evaluator, Pricing(problem), target, progress)
         maker = TableMaker(evaluator, judge.pricing, grid.on(case.arch.tile), progress)
         accuracies = (float(reference.mean()) if has_float else None, float(integers.mean()))

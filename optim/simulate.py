@@ -68,6 +68,10 @@ class Simulator:
 
     problem: Problem
 
+    def __reduce__(self) -> Any:
+        """Without what it remembers: it may be sent on by a worker that has used it."""
+        return Simulator, (self.problem,)
+
     def answer(self, task: Task) -> Answer:
         """Simulate."""
         problem, chosen = self.problem, np.array(task.images)

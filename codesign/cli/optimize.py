@@ -52,6 +52,12 @@ NOT_CERTIFIED = 1
     help="SQLite file of finished evaluations; a run that was stopped goes on from it.",
 )
 @click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    help="Processes that simulate; one, with a thread per core, if not given.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Dask cluster to use, e.g. tcp://host:8786.")
+@click.option(
     "--pareto",
     "front",
     type=click.IntRange(0, 100),
@@ -70,6 +76,9 @@ def optimize(
     """
     if (asked["accuracy"] is None) == (asked["drop"] is None):
         raise click.UsageError("expected one of --target-accuracy and --max-drop")
+    if asked["workers"] is not None and asked["scheduler"] is not None:
+        raise click.UsageError("expected one of --workers and --scheduler, found both")
+    asked["workers"] = asked["workers"] or 1
     from codesign.optimize import Optimization  # noqa: PLC0415
     from codesign.optimize import optimize as run  # noqa: PLC0415
     from codesign.optimize_record import design_rows, optimization_result  # noqa: PLC0415

@@ -1,10 +1,11 @@
-"""Points on a Dask cluster: the one module that knows `distributed`.
+"""Tasks on a Dask cluster: the one module that knows `distributed`.
 
-A worker that is lost costs the points it held: Dask gives them to others.
+A worker that is lost costs the tasks it held: Dask gives them to others.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self, final
 
 from codesign.sweep.evaluate import Answer, evaluate
 from codesign.sweep.kernel_cache import lock_kernel_cache
@@ -16,30 +17,71 @@ _WORKERS_S = 60.0  # for the first worker to appear
 
 
 def on_cluster(tasks: Mapping[str, Task], address: str) -> Iterator[tuple[str, Answer]]:
-    """Keys and answers as they come.
+    """Keys and answers of a sweep's points as they come.
 
     Raises:
-        HwsimError: `distributed` is not installed, or no scheduler with workers answers.
+        HwsimError: as of `Cluster`.
     """
-    try:
+    with Cluster(address, _point) as cluster:
+        yield from cluster.answers(tasks)
+
+
+def _point(_shared: None, task: Task) -> Answer:
+    return evaluate(task)
+
+
+@final
+class Cluster:
+    """A connection that lasts until the context ends."""
+
+    def __init__(
+        self, address: str, evaluate: Callable[[Any, Any], Answer], shared: Any = None
+    ) -> None:
+        """Connect.
+
+        Args:
+            evaluate: an answer of what is shared and of a task; a function of a module.
+            shared: handed to every worker once.
+        Raises:
+            HwsimError: `distributed` is not installed, or no scheduler with workers answers.
+        """
+        try:
+            import distributed  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise HwsimError(
+                "--scheduler: expected the package distributed, found none; "
+                "install the [dask] extra"
+            ) from None
+        try:
+            self._client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
+            self._client.wait_for_workers(1, timeout=_WORKERS_S)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise HwsimError(
+                f"--scheduler {address}: expected a Dask scheduler with workers, found {error}"
+            ) from None
+        self._evaluate = evaluate
+        self._shared = shared
+        self._handed: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def answers(self, tasks: Mapping[str, Any]) -> Iterator[tuple[str, Answer]]:
+        """Keys and answers as they come."""
         import distributed  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise HwsimError(
-            "--scheduler: expected the package distributed, found none; install the [dask] extra"
-        ) from None
-    try:
-        client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
-        client.wait_for_workers(1, timeout=_WORKERS_S)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise HwsimError(
-            f"--scheduler {address}: expected a Dask scheduler with workers, found {error}"
-        ) from None
-    with client:
+
+        if self._shared is not None and self._handed is None:
+            self._handed = self._client.scatter(self._shared, broadcast=True, hash=False)
         futures = {
-            client.submit(_evaluate_there, task, key=f"hwsim-{key}", pure=False): key
+            self._client.submit(
+                _there, self._evaluate, self._handed, task, key=f"hwsim-{key}", pure=False
+            ): key
             for key, task in tasks.items()
         }
-        for done in distributed.as_completed(futures, loop=client.loop):
+        for done in distributed.as_completed(futures, loop=self._client.loop):
             if done.status == "finished":
                 yield futures[done], done.result()
             else:
@@ -47,8 +89,8 @@ def on_cluster(tasks: Mapping[str, Task], address: str) -> Iterator[tuple[str, A
                 yield futures[done], {"failed": f"lost by the cluster: {why}"}
 
 
-def _evaluate_there(task: Task) -> Answer:
-    """On a worker: one thread per point, unless the worker's environment says otherwise."""
+def _there(evaluate: Callable[[Any, Any], Answer], shared: Any, task: Any) -> Answer:
+    """On a worker: one thread per task, unless the worker's environment says otherwise."""
     os.environ.setdefault("HWSIM_THREADS", "1")
     lock_kernel_cache()
-    return evaluate(task)
+    return evaluate(shared, task)

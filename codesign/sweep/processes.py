@@ -1,15 +1,16 @@
-"""Points on processes of this machine; a process that dies costs the points it held."""
+"""Tasks on processes of this machine; a process that dies costs the tasks it held."""
 
 import multiprocessing
 import os
 import signal
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from threading import Thread
+from typing import Any, Self, final
 
 from threadpoolctl import threadpool_limits
 
@@ -18,42 +19,77 @@ from codesign.sweep.kernel_cache import lock_kernel_cache
 from codesign.sweep.points import Task
 from hwsim._jit import threads
 
-MAX_LOSSES = 3  # processes that die on a point before it is given up
+MAX_LOSSES = 3  # processes that die on a task before it is given up
 
-Waiting = deque[tuple[str, Task]]
+#: An answer, of what is the same for all tasks and of a task.
+Evaluate = Callable[[Any, Any], Answer]
+Waiting = deque[tuple[str, Any]]
 
 
 def on_processes(tasks: Mapping[str, Task], workers: int) -> Iterator[tuple[str, Answer]]:
-    """Keys and answers as they come.
-
-    Whatever was under way when a process died is tried again by itself, so that no point is
-    blamed for a process that another one killed.
-    """
-    waiting: Waiting = deque(tasks.items())
-    suspects: Waiting = deque()
-    losses: Counter[str] = Counter()
-    while waiting:
-        yield from _until_one_dies(waiting, suspects, workers)
-    while suspects:
-        key, task = suspects.popleft()
-        yield from _until_one_dies(deque([(key, task)]), suspects, 1)
-        if suspects and suspects[-1][0] == key:
-            losses[key] += 1
-            if losses[key] == MAX_LOSSES:
-                suspects.pop()
-                yield key, {"failed": f"the process that simulates it died {MAX_LOSSES} times"}
+    """Keys and answers of a sweep's points as they come."""
+    with Processes(min(workers, len(tasks)), _point) as processes:
+        yield from processes.answers(tasks)
 
 
-def _until_one_dies(waiting: Waiting, lost: Waiting, workers: int) -> Iterator[tuple[str, Answer]]:
-    """Answers until all are there or a process dies; what was under way is added to `lost`."""
-    running: dict[Future[Answer], tuple[str, Task]] = {}
-    before = len(lost)
-    with _pool(min(workers, len(waiting))) as pool:
+def _point(_shared: None, task: Task) -> Answer:
+    return evaluate(task)
+
+
+@final
+class Processes:
+    """Processes that live until the context ends; they end with this one, however it ends."""
+
+    def __init__(self, workers: int, evaluate: Evaluate, shared: Any = None) -> None:
+        """Nothing is started yet.
+
+        Args:
+            evaluate: a function of a module.
+            shared: its first argument, handed to every process once.
+        """
+        self._workers = workers
+        self._evaluate = evaluate
+        self._shared = shared
+        self._pool: ProcessPoolExecutor | None = None
+        self._pipe: tuple[Connection, Connection] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        self._end(at_once=failed is not None)
+
+    def answers(self, tasks: Mapping[str, Any]) -> Iterator[tuple[str, Answer]]:
+        """Keys and answers as they come.
+
+        Whatever was under way when a process died is tried again by itself, so that no task is
+        blamed for a process that another one killed.
+        """
+        waiting: Waiting = deque(tasks.items())
+        suspects: Waiting = deque()
+        losses: Counter[str] = Counter()
+        while waiting:
+            yield from self._until_one_dies(waiting, suspects, self._workers)
+        while suspects:
+            key, task = suspects.popleft()
+            yield from self._until_one_dies(deque([(key, task)]), suspects, 1)
+            if suspects and suspects[-1][0] == key:
+                losses[key] += 1
+                if losses[key] == MAX_LOSSES:
+                    suspects.pop()
+                    yield key, {"failed": f"the process that simulates it died {MAX_LOSSES} times"}
+
+    def _until_one_dies(
+        self, waiting: Waiting, lost: Waiting, workers: int
+    ) -> Iterator[tuple[str, Answer]]:
+        """Answers until all are there or a process dies; what was under way is added to `lost`."""
+        running: dict[Future[Answer], tuple[str, Any]] = {}
+        before = len(lost)
         while running or (waiting and len(lost) == before):
             while waiting and len(lost) == before and len(running) < workers:
                 try:
                     with _interrupts_held():
-                        running[pool.submit(evaluate, waiting[0][1])] = waiting[0]
+                        running[self._started().submit(_answer, waiting[0][1])] = waiting[0]
                 except BrokenProcessPool:
                     lost.append(waiting[0])
                 waiting.popleft()
@@ -63,22 +99,30 @@ def _until_one_dies(waiting: Waiting, lost: Waiting, workers: int) -> Iterator[t
                     lost.append(item)
                 else:
                     yield item[0], done.result()
+        if len(lost) > before:
+            self._end()
 
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pipe = context.Pipe(duplex=False)
+            own_threads = max(1, threads() // self._workers)
+            self._pool = ProcessPoolExecutor(
+                self._workers,
+                context,
+                initializer=_start,
+                initargs=(self._pipe[0], own_threads, self._evaluate, self._shared),
+            )
+        return self._pool
 
-@contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with this one, however it ends: they wait for a pipe to close."""
-    context = multiprocessing.get_context("spawn")
-    listening, held = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(
-        workers, context, initializer=_start, initargs=(listening, max(1, threads() // workers))
-    )
-    try:
-        yield pool
-    except BaseException:
-        held.close()  # nobody waits for what is under way
-        raise
-    finally:
+    def _end(self, at_once: bool = False) -> None:
+        pool, pipe = self._pool, self._pipe
+        self._pool = self._pipe = None
+        if pool is None or pipe is None:
+            return
+        listening, held = pipe
+        if at_once:
+            held.close()  # nobody waits for what is under way
         pool.shutdown(cancel_futures=True)
         held.close()
         listening.close()
@@ -97,13 +141,21 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(listening: Connection, own_threads: int) -> None:
+_own: list[Callable[[Any], Answer]] = []  # of a process: what answers tasks
+
+
+def _start(listening: Connection, own_threads: int, evaluate: Evaluate, shared: Any) -> None:
     """Set a new process up: its share of the cores, no answer to Ctrl-C, a shared kernel cache."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["HWSIM_THREADS"] = str(own_threads)
     threadpool_limits(own_threads)
     lock_kernel_cache()
+    _own.append(lambda task: evaluate(shared, task))
     Thread(target=_leave_with, args=(listening,), daemon=True).start()
+
+
+def _answer(task: Any) -> Answer:
+    return _own[0](task)
 
 
 def _leave_with(listening: Connection) -> None:

@@ -1,10 +1,17 @@
-"""A result that tests of reports share."""
+"""What tests share: a result for reports, processes, a cluster on this machine."""
 
-from collections.abc import Callable
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from codesign.report import Result
+
+PATIENCE_S = 900.0  # kernels may have to be compiled first, on a busy machine
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +46,48 @@ def plain_result() -> Callable[..., Result]:
         )
 
     return make
+
+
+def until(ready: Callable[[], Any]) -> Any:
+    """What `ready` says, once it is true."""
+    end = time.monotonic() + PATIENCE_S
+    while not (found := ready()):
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Any]]:
+    """`start(command, **options)`: a process that does not outlive its test."""
+    own: list[subprocess.Popen[Any]] = []
+
+    def begin(command: list[str], **options: Any) -> subprocess.Popen[Any]:
+        own.append(subprocess.Popen(command, **options))
+        return own[-1]
+
+    yield begin
+    for each in reversed(own):
+        each.kill()
+        each.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path, start) -> tuple[str, list[Any]]:
+    """A scheduler and two worker processes on this machine: address and workers."""
+    pytest.importorskip("distributed")
+    script = "import sys; from distributed.cli.{0} import main; main()"
+
+    def dask(name: str, place: str, *options: str) -> Any:
+        command = [sys.executable, "-W", "ignore", "-c", script.format(name), *options]
+        with (tmp_path / f"{place}.log").open("wb") as log:
+            return start(command, stderr=log, stdout=log, cwd=tmp_path)
+
+    dask("dask_scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    log = tmp_path / "scheduler.log"
+    address = until(lambda: re.search(r"Scheduler at:\s+(tcp://\S+)", log.read_text())).group(1)
+    plain = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory")
+    places = ("worker0", "worker1")
+    workers = [dask("dask_worker", n, address, *plain, str(tmp_path / n)) for n in places]
+    until(lambda: all("Registered to:" in (tmp_path / f"{n}.log").read_text() for n in places))
+    return address, workers

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,12 +14,17 @@ import pytest
 import yaml
 
 import codesign.optimize
+import codesign.optimize_places
 from codesign.cli.entry import run
-from codesign.optimize import Optimization, optimize
+from codesign.flow import prepare
+from codesign.optimize import Optimization, optimize, problem_of
 from codesign.report import load_result
-from mapping.design import load_design
+from codesign.simulation import Simulation
+from codesign.sweep.processes import Processes
+from hwsim.errors import HwsimError
+from mapping.design import Design, load_design
 from optim.grid import Grid
-from optim.simulate import Simulator
+from optim.simulate import Simulator, Task
 from optim.store import EvaluationStore
 from optim.target import Population
 from tests.reference.three_layers import write_three_layers
@@ -47,6 +53,11 @@ def grid(network: Path) -> Path:
     file = network.with_name("grid.yaml")
     file.write_text(yaml.safe_dump(GRID))
     return file
+
+
+@pytest.fixture(scope="module")
+def small_simulator(network: Path) -> Simulator:
+    return Simulator(problem_of(prepare(Simulation(network, "digits", samples=20)), 10))
 
 
 def arguments(network: Path, grid: Path, *more: object) -> list[str]:
@@ -144,6 +155,10 @@ def test_too_few_images_end_with_status_1_and_an_interval(
         ),
         (["--max-drop", 0.1, "--arch", "emd"], "did you mean 'emt'?"),
         (["--max-drop", 0.1, "--grid", "no.yaml"], "no.yaml: "),
+        (
+            ["--max-drop", 0.1, "--workers", 2, "--scheduler", "tcp://127.0.0.1:1"],
+            "expected one of --workers and --scheduler, found both",
+        ),
         (["--max-drop", 0.1, "--store", __file__], "expected a writable store of evaluations"),
     ],
 )
@@ -231,3 +246,81 @@ def test_a_killed_search_goes_on_where_it_was(
     assert len(simulated) == fresh.evaluations == resumed.evaluations
     assert fresh.found.candidate.design == resumed.found.candidate.design
     assert fresh.found.test == resumed.found.test
+
+
+SMALL = Grid(
+    read_voltages_V=(0.1, 0.2),
+    redundancies=(1, 2),
+    adc_bits=(6, 8),
+    conductance_scales=(1.0,),
+    dac_bits=(1,),
+)
+
+
+def _found(network: Path, **where: Any) -> Any:
+    asked = Optimization(
+        network,
+        "digits",
+        arch="emt-strong",
+        drop=0.06,
+        tuning=50,
+        population=Population.TEST_SET,
+        grid=SMALL,
+        front=2,
+        **where,
+    )
+    done = optimize(asked)
+    designs = [done.found.candidate, done.baseline.candidate, *done.front]
+    return (
+        [(d.design, d.outcome.damage, d.outcome.right.tolist(), d.price.energy_J) for d in designs],
+        [done.found.test, done.baseline.test],
+        done.tested.tolist(),
+        done.evaluations,
+    )
+
+
+@pytest.fixture(scope="module")
+def alone(network: Path) -> Any:
+    """What one process finds."""
+    return _found(network)
+
+
+@pytest.mark.slow
+def test_two_processes_find_what_one_finds(network: Path, alone: Any) -> None:
+    assert _found(network, workers=2) == alone
+
+
+@pytest.mark.slow
+def test_a_cluster_of_two_workers_finds_what_one_process_finds(
+    network: Path, alone: Any, cluster: Any, tmp_path: Path
+) -> None:
+    address, _ = cluster
+    store = tmp_path / "runs.sqlite"
+    assert _found(network, scheduler=address, store=store) == alone
+    assert len(EvaluationStore(store)) == alone[-1]
+
+
+def test_a_task_that_is_given_up_ends_the_search_in_one_line(
+    network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_self: object, tasks: dict[str, object]) -> Any:
+        yield from ((key, {"failed": "the process that simulates it died"}) for key in tasks)
+
+    monkeypatch.setattr(Processes, "answers", lost)
+    with pytest.raises(HwsimError, match=r"^simulation: expected an answer, found the process"):
+        _found(network, workers=2)
+
+
+def test_a_simulator_that_has_worked_can_be_sent_on(small_simulator: Simulator) -> None:
+    tasks = [Task(Design(), 0, (0, 1, 2), layer=layer) for layer in ("fc2", None)]
+    answers = [small_simulator.answer(task) for task in tasks]
+    sent = pickle.loads(pickle.dumps(small_simulator))
+    assert [sent.answer(task) for task in tasks] == answers
+
+
+def test_a_worker_of_another_version_is_refused(
+    small_simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codesign.optimize_places, "version", lambda _name: "0.0.1")
+    found = codesign.optimize_places._answer(small_simulator, None)
+    assert found["failed"].startswith("a worker with hwsim 0.0.1 where ")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -21,13 +20,13 @@ from codesign.sweep import load_sweep_record, plan_sweep, run_sweep
 from codesign.sweep.record import STORE_FILE
 from hwsim.errors import HwsimError
 from optim.store import EvaluationStore
+from tests.codesign.conftest import PATIENCE_S, until
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs kill -9 and /proc")
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from codesign.cli import main; main()"]
 HELD = [sys.executable, "-P", str(ROOT / "tests" / "reference" / "held.py")]
 POINTS = 16  # of the longest sweep
-PATIENCE_S = 900.0  # kernels may have to be compiled first, on a busy machine
 
 #: Counts evaluations where they end: one line each, of a key, before the answer is handed on.
 #: After so many it waits to be killed, however long that takes.
@@ -91,15 +90,6 @@ def answers(out: Path) -> Iterator[tuple[str, Any]]:
         yield content_key(question), answer
 
 
-def until(ready: Callable[[], Any]) -> Any:
-    """What `ready` says, once it is true."""
-    end = time.monotonic() + PATIENCE_S
-    while not (found := ready()):
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.05)
-    return found
-
-
 def until_kept(out: Path, least: int, running: Any) -> None:
     """Wait for answers of a process that is still at work."""
 
@@ -126,21 +116,6 @@ def gone(pid: int) -> bool:
         return (Path("/proc") / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except OSError:
         return True
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Any]]:
-    """`start(command, **options)`: a process that does not outlive its test."""
-    own: list[subprocess.Popen[Any]] = []
-
-    def begin(command: list[str], **options: Any) -> subprocess.Popen[Any]:
-        own.append(subprocess.Popen(command, **options))
-        return own[-1]
-
-    yield begin
-    for each in reversed(own):
-        each.kill()
-        each.wait()
 
 
 @posix
@@ -269,27 +244,6 @@ def test_processes_that_compile_at_once_find_each_version_under_its_own_name(tmp
     cache = IndexDataCacheFile(str(tmp_path), "kernel", "stamp")
     keys = [(name, i) for name in names for i in range(60)]
     assert [cache.load(key) for key in keys] == keys
-
-
-@pytest.fixture
-def cluster(tmp_path, start) -> tuple[str, list[Any]]:
-    """A scheduler and two worker processes on this machine: address and workers."""
-    pytest.importorskip("distributed")
-    script = "import sys; from distributed.cli.{0} import main; main()"
-
-    def dask(name: str, place: str, *options: str) -> Any:
-        command = [sys.executable, "-W", "ignore", "-c", script.format(name), *options]
-        with (tmp_path / f"{place}.log").open("wb") as log:
-            return start(command, stderr=log, stdout=log, cwd=tmp_path)
-
-    dask("dask_scheduler", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-    log = tmp_path / "scheduler.log"
-    address = until(lambda: re.search(r"Scheduler at:\s+(tcp://\S+)", log.read_text())).group(1)
-    plain = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory")
-    places = ("worker0", "worker1")
-    workers = [dask("dask_worker", n, address, *plain, str(tmp_path / n)) for n in places]
-    until(lambda: all("Registered to:" in (tmp_path / f"{n}.log").read_text() for n in places))
-    return address, workers
 
 
 @posix
