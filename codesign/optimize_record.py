@@ -130,18 +130,43 @@ def _run(asked: Optimization, done: Optimized) -> Run:
 
 
 def _front(done: Optimized) -> list[FrontPoint]:
-    """Designs by rising energy, each as the same tuning images see it."""
-    chosen = _point("chosen", done.found.candidate, chosen=True)
-    points = [_point(f"front {i + 1}", design) for i, design in enumerate(done.front)]
-    uniform = _point("uniform", done.baseline.candidate)
-    return sorted([chosen, uniform, *points], key=lambda point: point.energy_J)
+    """Designs by rising energy, each as the same tuning images see it.
+
+    Those that another one beats are left out, but for the chosen one and the baseline.
+    """
+    problem = done.judge.evaluator.problem
+
+    def point(label: str, candidate: Candidate, chosen: bool = False) -> FrontPoint:
+        time = plan_time(candidate.price.plan, problem.arch, problem.network.network)
+        return _point(label, candidate, time.latency_s, chosen)
+
+    kept = [
+        point("chosen", done.found.candidate, chosen=True),
+        point("uniform", done.baseline.candidate),
+    ]
+    others = [point(f"front {i + 1}", design) for i, design in enumerate(done.front)]
+    every = [*kept, *others]
+    kept += [own for own in others if not any(beats(other, own) for other in every)]
+    return sorted(kept, key=lambda each: each.energy_J)
 
 
-def _point(label: str, candidate: Candidate, chosen: bool = False) -> FrontPoint:
+def beats(one: FrontPoint, other: FrontPoint) -> bool:
+    """Whether a design is nowhere worse than another and somewhere better."""
+    mine, theirs = (
+        (point.energy_J, point.area_m2, point.latency_s, -point.accuracy) for point in (one, other)
+    )
+    return mine != theirs and all(
+        a is not None and b is not None and a <= b for a, b in zip(mine, theirs, strict=True)
+    )
+
+
+def _point(label: str, candidate: Candidate, latency_s: float, chosen: bool) -> FrontPoint:
     interval = accuracy_interval(candidate.outcome.right)
     return FrontPoint(
         label=label,
         energy_J=candidate.price.energy_J,
+        area_m2=candidate.price.area_m2,
+        latency_s=latency_s,
         accuracy=interval.mean,
         ci95=(interval.low, interval.high),
         chosen=chosen,

@@ -173,12 +173,15 @@ def front_table(result: Result) -> Table:
     """The designs that were evaluated."""
     return Table(
         "front",
-        "Designs that were evaluated; the chosen one is described here.",
-        ("design", "energy", "accuracy", "95 % interval", "chosen"),
+        "Designs of which none is beaten in energy, area, latency and accuracy at once, as the "
+        "search saw them; the chosen one is described here.",
+        ("design", "energy", "area", "latency", "accuracy", "95 % interval", "chosen"),
         tuple(
             (
                 Cell(point.label, point.label),
                 Cell(si(point.energy_J, "J"), point.energy_J),
+                Cell("" if point.area_m2 is None else square_mm(point.area_m2), point.area_m2),
+                Cell("" if point.latency_s is None else si(point.latency_s, "s"), point.latency_s),
                 Cell(percent(point.accuracy), point.accuracy),
                 Cell(interval(point.ci95), point.ci95[0]),
                 Cell("yes" if point.chosen else "", int(point.chosen)),

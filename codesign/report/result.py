@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from hwsim.spec import Spec
-from hwsim.units import Bit, Hertz, Joule, Ratio, Second, Volt
+from hwsim.units import Bit, Hertz, Joule, Ratio, Second, SquareMetre, Volt
 from mapping.design import Design
 
 PerSecond = Annotated[float, Field(gt=0, json_schema_extra={"unit": "per_s"})]
@@ -96,6 +96,8 @@ class FrontPoint(Spec):
 
     label: str
     energy_J: Joule
+    area_m2: SquareMetre | None = None
+    latency_s: Second | None = None
     accuracy: Annotated[Ratio, Field(ge=0, le=1)]
     ci95: tuple[Annotated[Ratio, Field(ge=0, le=1)], Annotated[Ratio, Field(ge=0, le=1)]]
     chosen: bool = False  # the design that the rest of the result describes

@@ -18,7 +18,8 @@ import codesign.optimize_places
 from codesign.cli.entry import run
 from codesign.flow import prepare
 from codesign.optimize import Optimization, optimize, problem_of
-from codesign.report import load_result
+from codesign.optimize_record import beats
+from codesign.report import FrontPoint, load_result
 from codesign.simulation import Simulation
 from codesign.sweep.processes import Processes
 from hwsim.errors import HwsimError
@@ -117,7 +118,26 @@ def test_the_report_shows_the_front_and_the_chosen_design(finished: Any) -> None
     assert {"uniform", "front 1"} <= {point.label for point in result.front}
     energies = [point.energy_J for point in result.front]
     assert energies == sorted(energies)
+    assert chosen.area_m2 == pytest.approx(result.area_m2.total)
+    assert chosen.latency_s == pytest.approx(result.latency_s)
+    others = [point for point in result.front if point.label not in ("chosen", "uniform")]
+    assert not any(beats(one, point) for one in result.front for point in others)
     assert "Accuracy against energy" in (out / "report.html").read_text()
+
+
+def test_a_design_beats_another_only_where_it_is_nowhere_worse() -> None:
+    point = FrontPoint(
+        label="a", energy_J=2.0, area_m2=2.0, latency_s=2.0, accuracy=0.9, ci95=(0.8, 1.0)
+    )
+    better = [{"energy_J": 1.0}, {"area_m2": 1.0}, {"latency_s": 1.0}, {"accuracy": 0.95}]
+    for own in better:
+        one = point.replace(**own)
+        assert beats(one, point)
+        assert not beats(point, one)
+        for other in better:
+            if other != own:
+                assert not beats(one, point.replace(**other))
+    assert not beats(point, point.replace(label="b"))
 
 
 def test_a_target_beyond_the_network_ends_with_status_1_and_the_closest_design(
