@@ -37,6 +37,21 @@ def test_verdict_is_open_without_data_and_certain_with_enough():
     assert test.after([0.5] * 50).verdict is Verdict.MISSED
 
 
+@pytest.mark.parametrize("error", [0.2, 0.05, 0.001])
+def test_the_verdict_comes_with_the_first_capital_of_one_over_the_error(error):
+    """Of right images only, or of wrong ones only: powers of what each bet multiplies by."""
+    for share, threshold, verdict in ((1.0, 0.9, Verdict.REACHED), (0.0, 0.1, Verdict.MISSED)):
+        mean = 0.9  # of what is bet on, right or wrong
+        first = next(
+            n
+            for n in range(1, 10_000)
+            if np.mean((1 - BETS + BETS / mean) ** n) >= (1 - 1e-12) / error
+        )
+        test = SequentialTest(threshold, error)
+        assert test.after([share] * (first - 1)).verdict is Verdict.OPEN
+        assert test.after([share] * first).verdict is verdict
+
+
 def test_later_data_do_not_take_a_verdict_back():
     test = SequentialTest(0.9, 0.05).after([1.0] * 200)
     assert test.after([0.0] * 500).verdict is Verdict.REACHED
