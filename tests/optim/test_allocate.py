@@ -101,3 +101,25 @@ def test_fine_options_approach_the_closed_form():
     closed_J = np.sqrt(sensitivity * cost).sum() ** 2 / budget
     assert allocate(layers, budget).energy_J == near(closed_J, 0.01)
     assert lower_bound_J(layers, budget) == near(closed_J, 0.01)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_many_layers_get_the_optimum_of_dynamic_programming(seed):
+    """30 layers of 12 settings, damages in whole units: least energy by budget, layer by layer."""
+    random = np.random.default_rng(seed)
+    energies, damages = random.uniform(1, 9, (30, 12)), random.integers(1, 40, (30, 12))
+    budget = 300
+    least = np.zeros(budget + 1)
+    for energy, damage in zip(energies, damages, strict=True):
+        grown = np.full(budget + 1, np.inf)
+        for joules, harm in zip(energy, damage, strict=True):
+            grown[harm:] = np.minimum(grown[harm:], least[: budget + 1 - harm] + joules)
+        least = grown
+    layers = {
+        f"l{i}": [
+            Option(Knobs(), float(e), float(d))
+            for e, d in zip(energies[i], damages[i], strict=True)
+        ]
+        for i in range(30)
+    }
+    assert allocate(layers, budget).energy_J == near(least[budget], 1e-9)
