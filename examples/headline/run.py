@@ -58,8 +58,7 @@ TRAININGS: dict[str, tuple[str, int | None]] = {
     "A+B+C, one-bit cells": ("ABC", 1),
 }
 OURS = ("A+B+C", "A+B+C, one-bit cells")
-#: Tried from the largest down, until accuracy is this far below what is wanted.
-FACTORS = (8, 5.6, 4, 2.8, 2, 1.4, 1, 0.7, 0.5, 0.35, 0.25)
+#: A method's sweep ends where accuracy is this far below what is wanted.
 HOPELESS = 0.03
 
 
@@ -77,6 +76,8 @@ class Experiment(Spec):
     states: tuple[str, ...] = ("independent",)
     #: Voltages of every method; networks are trained at the last one.
     read_voltages_V: tuple[Volt, ...] = (0.2, 0.1)
+    #: On the energy of a method's cells, tried in this order.
+    factors: tuple[Ratio, ...] = (8, 5.6, 4, 2.8, 2, 1.4, 1, 0.7, 0.5, 0.35, 0.25)
     samples: Annotated[int, Field(ge=1)] = 1000
     devices: Annotated[int, Field(ge=1)] = 1
     drop: Annotated[Ratio, Field(ge=0)] = 0.01
@@ -258,7 +259,7 @@ class Bench:
     def points(self, case: Case, volt: float, one: Contender, wanted: float) -> Iterator[Point]:
         """A method from the largest factor down."""
         shown = Examples(case.images.test.images, case.images.test.labels)
-        for factor in FACTORS:
+        for factor in self.experiment.factors:
             method = one.at(factor)
             problem = Problem(
                 method.network,
