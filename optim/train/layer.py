@@ -141,7 +141,8 @@ class CodedLayer(nn.Module):
         drawn = torch.randn(self._out_shape(deviation, weight))
         noise = deviation * drawn
         if slope is not None:
-            noise = noise + slope * drawn * (self.log_rho - self.log_rho.detach())
+            log_rho = self.rho.log()  # zero slope beyond its limits
+            noise = noise + slope * drawn * (log_rho - log_rho.detach())
         if not (self.mean.any() or self.lasting.any()):
             return noise
         values = places(weight, self.mean)
@@ -184,16 +185,15 @@ class CodedLayer(nn.Module):
         digits = {"variance": at(self.squares, inputs)}
         if self.current.any():
             digits["current"] = at(self.lengths, inputs)
-        tables = {name: self._table(name) for name in digits}
-        slopes = {name: self._per_log(self._powers(name)) * tables[name] for name in digits}
-        needed = self.log_rho.requires_grad
-        sums = [
-            self._summed(each, [tables[name], slopes[name]][: 1 + needed], values)
-            for name, each in digits.items()
-        ]
+        sloping = self.log_rho.requires_grad and self.hardware.lowest < 1 and bool(self.rho <= 1)
+        sums = []
+        for name, each in digits.items():
+            tables = [self._table(name)]
+            if sloping:
+                tables.append(self._per_log(self._powers(name)) * tables[0])
+            sums.append(self._summed(each, tables, values))
         totals = [functools.reduce(torch.add, parts) for parts in zip(*sums, strict=True)]
-        narrow = self.hardware.lowest < 1 and self.rho <= 1
-        return totals[0].clamp(min=0), totals[-1] if narrow else None
+        return totals[0].clamp(min=0), totals[1] if sloping else None
 
     def _table(self, name: str) -> Tensor:
         """A table at the share of the window in use."""

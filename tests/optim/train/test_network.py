@@ -211,6 +211,18 @@ def test_the_slope_of_the_noise_is_that_of_finite_differences(tmp_path, rho):
     assert len(images)
 
 
+@pytest.mark.parametrize("rho", [0.1, 20.0])
+def test_beyond_its_limits_rho_neither_moves_the_noise_nor_is_moved(tmp_path, rho):
+    quantized, _ = small(tmp_path)
+    network = sharing(coded(quantized), [rho])
+    layer = network.layer("node_c1")
+    codes = torch.randint(-100, 100, (4, 3, 10, 8)).float()
+    weight, _ = layer.integers()
+    layer.noise(codes, weight.detach()).pow(2).sum().backward()
+    assert layer.log_rho.grad.item() == 0
+    assert layer.rho.item() == pytest.approx(min(max(rho, 0.25), 8.0))
+
+
 def test_no_noise_leaves_the_smooth_network_at_the_exact_one(tmp_path):
     quantized, images = small(tmp_path)
     network = coded(quantized)
