@@ -28,7 +28,9 @@ from optim.rho import COPIES, design_of
 
 #: Part of the window below which no method goes, as in training.
 LEAST_RHO = 0.25
-_PASSES = 2  # a layer's statistics depend on the corrections before it
+_BATCH = 64  # images that are normalised together
+#: (outputs,) mean and standard deviation of a layer's sums of products.
+_Statistics = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @final
@@ -85,51 +87,50 @@ def compensated(
 
     Every output channel of a layer, the last one apart, is shifted and scaled so that its mean
     and variance on `images`, read from one device sample, are those of the undisturbed network.
+    As where statistics are re-estimated in training, what comes after a layer sees its outputs
+    normalised by those of their own batch: a layer's statistics depend on all before it.
     """
     wanted = _statistics(network, IdealBackend(network), images)
     placed = plan(layer_shapes(network), arch, design)
     shifts = calibrate(network, placed, arch, images)
     # Outputs of the network itself have no normalisation.
-    normalised = [
-        node.name for node in network.network.linear_nodes() if node.output in network.tensors
-    ]
-    found = network
-    for _ in range(_PASSES):
-        tiles = TileBackend(found, placed, arch, shifts=shifts, seed=1)
-        seen = _statistics(found, tiles, images)
-        layers = {
-            name: _corrected(found.layers[name], network.layers[name], seen[name], wanted[name])
-            for name in normalised
-        }
-        found = replace(found, layers={**found.layers, **layers})
-    return found
+    normalised = {
+        node.name: wanted[node.name]
+        for node in network.network.linear_nodes()
+        if node.output in network.tensors
+    }
+    tiles = TileBackend(network, placed, arch, shifts=shifts, seed=1)
+    seen = _statistics(network, tiles, images, normalised)
+    layers = {
+        name: _corrected(network.layers[name], seen[name], wanted[name]) for name in normalised
+    }
+    return replace(network, layers={**network.layers, **layers})
 
 
-def _corrected(
-    held: LayerIntegers,
-    first: LayerIntegers,
-    seen: tuple[NDArray[np.float64], NDArray[np.float64]],
-    wanted: tuple[NDArray[np.float64], NDArray[np.float64]],
-) -> LayerIntegers:
-    """`first` with a bias and a scale under which what is `seen` has the `wanted` statistics.
-
-    Args:
-        held: what ran; its weights, and so the sums of its products, are those of `first`.
-    """
-    gain = np.where(seen[1] > 0, wanted[1] / np.maximum(seen[1], 1e-9), 1.0)
-    scale = (first.weight_scale * gain).astype(np.float32).astype(np.float64)
-    bias = (wanted[0] + first.bias) / gain - seen[0]
+def _corrected(held: LayerIntegers, seen: _Statistics, wanted: _Statistics) -> LayerIntegers:
+    """A layer with a bias and a scale under which what is `seen` has the `wanted` statistics."""
+    gain = _gain(seen, wanted)
+    scale = (held.weight_scale * gain).astype(np.float32).astype(np.float64)
+    bias = (wanted[0] + held.bias) / gain - seen[0]
     return replace(held, weight_scale=scale, bias=np.rint(bias).astype(np.int64))
 
 
+def _gain(seen: _Statistics, wanted: _Statistics) -> NDArray[np.float64]:
+    return np.where(seen[1] > 0, wanted[1] / np.maximum(seen[1], 1e-9), 1.0)
+
+
 def _statistics(
-    network: QuantizedNetwork, backend: Backend, images: NDArray[np.float32]
-) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """(outputs,) mean and standard deviation of every layer's sums of products."""
+    network: QuantizedNetwork,
+    backend: Backend,
+    images: NDArray[np.float32],
+    wanted: Mapping[str, _Statistics] | None = None,
+) -> dict[str, _Statistics]:
+    """Statistics of every layer; those with `wanted` ones hand on sums that have them."""
     watched = {
-        node.name: _Watched(backend.layer(node.name)) for node in network.network.linear_nodes()
+        node.name: _Watched(backend.layer(node.name), (wanted or {}).get(node.name))
+        for node in network.network.linear_nodes()
     }
-    run(network, images, _WatchedBackend(watched))
+    run(network, images, _WatchedBackend(watched), chunk=_BATCH)
     return {name: layer.statistics() for name, layer in watched.items()}
 
 
@@ -144,10 +145,10 @@ class _WatchedBackend:
 
 @final
 class _Watched:
-    """A layer whose sums of products are remembered as moments."""
+    """A layer whose sums of products are remembered as moments, and normalised where wanted."""
 
-    def __init__(self, kernel: LayerKernel) -> None:
-        self._kernel = kernel
+    def __init__(self, kernel: LayerKernel, wanted: _Statistics | None) -> None:
+        self._kernel, self._wanted = kernel, wanted
         self._lock = threading.Lock()
         self._count = 0
         self._sum: NDArray[np.float64] | float = 0.0
@@ -160,13 +161,22 @@ class _Watched:
     def __call__(self, codes: NDArray[np.int16], first_vector: int) -> NDArray[np.int64]:
         found = self._kernel(codes, first_vector)
         flat = found.reshape(len(found), -1) / self._kernel.copies
+        sums, squares = flat.sum(axis=0), (flat**2).sum(axis=0)
         with self._lock:
             self._count += len(flat)
-            self._sum = self._sum + flat.sum(axis=0)
-            self._squares = self._squares + (flat**2).sum(axis=0)
-        return found
+            self._sum = self._sum + sums
+            self._squares = self._squares + squares
+        if self._wanted is None:
+            return found
+        own = _moments(len(flat), sums, squares)
+        normal = (flat - own[0]) * _gain(own, self._wanted) + self._wanted[0]
+        return np.rint(normal * self.copies).astype(np.int64).reshape(found.shape)
 
-    def statistics(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def statistics(self) -> _Statistics:
         """Mean and standard deviation of every output."""
-        mean = np.asarray(self._sum) / self._count
-        return mean, np.sqrt(np.maximum(np.asarray(self._squares) / self._count - mean**2, 0))
+        return _moments(self._count, np.asarray(self._sum), np.asarray(self._squares))
+
+
+def _moments(count: int, sums: NDArray[np.float64], squares: NDArray[np.float64]) -> _Statistics:
+    mean = sums / count
+    return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))

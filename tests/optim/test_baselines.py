@@ -69,6 +69,25 @@ def test_a_shift_of_the_mean_is_compensated(digits):
     assert errors[1] < 0.7 * errors[0]
 
 
+@pytest.mark.data
+def test_a_deep_network_is_compensated_layer_after_layer(data_dir):
+    """Twenty layers under fluctuation of 0.02: statistics of one depend on all before it."""
+    folder = data_dir / "networks" / "resnet20-cifar10"
+    network = import_network(folder / "model.onnx").network
+    images = load_images(str(folder / "data.yaml"), network, 100, True)
+    clean = quantize(network, images.calibration, Scheme())
+    law = Fluctuation(law="absolute", amplitude=0.02, source="test")
+    arch = ARCH.replace(device=ARCH.device.replace(fluctuation=law))
+    fixed = compensated(clean, arch, Design(), images.calibration[:64])
+    right = []
+    for own in (clean, fixed):
+        placed = plan(layer_shapes(own), arch)
+        shifts = calibrate(own, placed, arch, images.calibration)
+        logits = run(own, images.test.images, TileBackend(own, placed, arch, shifts=shifts))
+        right.append((logits.argmax(axis=1) == images.test.labels).mean())
+    assert right[1] > right[0]
+
+
 def test_the_factor_scales_the_energy_of_the_cells(digits):
     network, _ = digits
     window = ARCH.replace(device=ARCH.device.replace(conductance_min_S=0.0))
