@@ -260,12 +260,14 @@ def test_demo_tells_the_whole_story_and_the_readme_shows_it(text: Text, tmp_path
     assert table.strip("`\n") in shown
     found = document(text, "demo", "--out", tmp_path)
     assert found["accuracy"]["float"] >= 0.98
-    runs = {(run["arch"], run["backend"]): run["accuracy"]["mean"] for run in found["runs"]}
+    *plain, optimised = found["runs"]  # the last one runs on hardware of a name seen before
+    runs = {(run["arch"], run["backend"]): run["accuracy"]["mean"] for run in plain}
+    assert len(runs) == len(plain)
     assert runs["emt", "ideal"] == found["accuracy"]["quantized"]
     assert runs["emt", "numba"] == found["accuracy"]["mean"]
     assert runs["emt-strong", "numba"] < runs["emt-weak", "numba"]
-    assert found["runs"][-1]["certified"]
-    assert found["runs"][-1]["energy_J"] < 0.8 * found["energy_J"]["total"]
+    assert optimised["certified"]
+    assert optimised["energy_J"] < 0.8 * found["energy_J"]["total"]
     names = {"result.json", *(f"report.{e}" for e in ("html", "csv", "md", "tex"))}
     assert {file.name for file in tmp_path.iterdir()} == names | {"plan.json", "optimized"}
     optimized = {file.name for file in (tmp_path / "optimized").iterdir()}
