@@ -82,11 +82,11 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
     """
     if asked.resume and not asked.checkpoint.is_file():
         raise DataError(f"{asked.checkpoint}: expected a checkpoint to resume from, found no file")
-    make_folder(asked.out)
     case = prepare(_simulation(asked, asked.network), progress)
     start = Design(default=Knobs(dac_bits=digit_bits(case, asked.recipe)))
     examples = training_examples(asked.data, case.imported.network, asked.train_images)
     network = coded_network(case, start)
+    make_folder(asked.out)
     if not asked.resume:
         asked.checkpoint.unlink(missing_ok=True)
     training = Training(network, examples, asked.recipe, asked.checkpoint)

@@ -96,6 +96,7 @@ class TestWithTorch:
             (["--techniques", "A,D"], "recipe: techniques"),
             (["--resume"], "checkpoint.pt: expected a checkpoint to resume from, found no file"),
             (["--recipe", "none.yaml"], "none.yaml"),
+            (["--arch", "emt-stong"], "did you mean 'emt-strong'?"),
             (["--energy-weight", "-1"], "--energy-weight"),
         ],
     )
