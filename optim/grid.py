@@ -41,6 +41,16 @@ class Grid(Spec):
             dac_bits=tuple(sorted(self.dac_bits or {tile.dac_bits, 2, 4})),
         )
 
+    def copies_alone(self, tile: TileSpec) -> "Grid":
+        """Redundancy alone is chosen, all else is as the tile has it."""
+        return Grid(
+            read_voltages_V=(tile.read_voltage_V,),
+            redundancies=self.redundancies,
+            adc_bits=(tile.adc.bits,),
+            conductance_scales=(1.0,),
+            dac_bits=(tile.dac_bits,),
+        )
+
     def settings(self) -> tuple[Knobs, ...]:
         """Every combination."""
         return tuple(

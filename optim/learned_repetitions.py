@@ -22,7 +22,6 @@ from scipy.optimize import minimize
 
 from hwsim.tile.spec import Knobs
 from mapping.design import Design
-from optim.grid import Grid
 from optim.search import Candidate, Judge
 from optim.tables import TableMaker
 
@@ -90,13 +89,7 @@ def learned_repetitions(judge: Judge, maker: TableMaker) -> Candidate | None:
     """The cheapest accepted design that it finds."""
     tile = judge.evaluator.problem.arch.tile
     base = Knobs(read_voltage_V=tile.read_voltage_V, adc_bits=tile.adc.bits, dac_bits=tile.dac_bits)
-    grid = Grid(
-        read_voltages_V=(tile.read_voltage_V,),
-        redundancies=maker.grid.redundancies,
-        adc_bits=(tile.adc.bits,),
-        conductance_scales=(1.0,),
-        dac_bits=(tile.dac_bits,),
-    )
+    grid = maker.grid.copies_alone(tile)
     own = replace(maker, grid=grid)
     names, relaxation = list(own.laws), _relaxation(own, base)
     seen: dict[tuple[int, ...], Candidate] = {}

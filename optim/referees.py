@@ -164,11 +164,5 @@ def repetitions(judge: Judge, maker: TableMaker) -> Candidate | None:
     After Garg et al., arXiv 2102.06365, by its description, under this cost model.
     """
     tile = judge.evaluator.problem.arch.tile
-    grid = Grid(
-        read_voltages_V=(tile.read_voltage_V,),
-        redundancies=maker.grid.redundancies,
-        adc_bits=(tile.adc.bits,),
-        conductance_scales=(1.0,),
-        dac_bits=(tile.dac_bits,),
-    )
+    grid = maker.grid.copies_alone(tile)
     return PerLayer(judge, replace(maker, grid=grid).tables()).cheapest(float("inf"))

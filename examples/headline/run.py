@@ -8,9 +8,8 @@ without fluctuation, for as many epochs) is read with fluctuation, in cells of o
 re-estimated statistics; networks trained with techniques A, A+B and A+B+C are read likewise.
 Every method is swept over one factor on the energy of its cells and over read voltages; what
 counts is the least energy that keeps the float accuracy but for `drop`.  Ledger `pulse`: one long
-pulse per input of up to four bits; ledger `serial`: everybody reads bit by bit.
-
-Stop it at any time: trainings go on from their checkpoints, evaluations from DIR/runs.sqlite.
+pulse per input of up to four bits; ledger `serial`: everybody reads bit by bit.  Stop
+it at any time: trainings go on from their checkpoints, evaluations from DIR/runs.sqlite.
 """
 
 import argparse
