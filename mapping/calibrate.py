@@ -115,26 +115,36 @@ class Spread:
         share = (wanted - before) / max(1, self.counts[index])
         return min(float((index + share) * self.width), self.largest)
 
-    def least_error(self, top: int) -> float:
-        """The threshold whose codes 0..top (of |x|) have the least squared error."""
+    def least_error(self, step: Callable[[float], float]) -> float:
+        """The threshold of least squared error with codes of |x| `step(threshold)` apart."""
         used = np.flatnonzero(self.counts)
         centres = (used + 0.5) * self.width
         thresholds = SHARES * self.largest
         errors = [
-            float((self.counts[used] * (centres - _rounded(centres, t / top, top)) ** 2).sum())
+            float((self.counts[used] * (centres - _clipped(centres, step(t), t)) ** 2).sum())
             for t in thresholds
         ]
         # The last of equals: clip no more than is worth it.
         best = len(errors) - 1 - int(np.argmin(errors[::-1]))
         return float(thresholds[best])
 
-    def threshold(self, method: RangeMethod, percent: float, top: int) -> float:
-        """The largest value that codes 0..top of |x| should represent; 0 if all were 0."""
+    def threshold(
+        self, method: RangeMethod, percent: float, step: Callable[[float], float]
+    ) -> float:
+        """The largest |x| that codes should represent; 0 if all were 0.
+
+        Args:
+            step: distance of two codes, given that threshold.
+        """
         if self.largest == 0 or method is RangeMethod.MAX:
             return self.largest
         if method is RangeMethod.PERCENTILE:
             return self.percentile(percent) or self.largest
-        return self.least_error(top)
+        return self.least_error(step)
+
+
+def _clipped(values: NDArray[Any], step: float, threshold: float) -> NDArray[Any]:
+    return _rounded(values, step, round(threshold / step))
 
 
 def _rounded(values: NDArray[Any], scale: float | NDArray[Any], top: int) -> NDArray[Any]:

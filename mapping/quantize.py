@@ -3,8 +3,8 @@
 - A tensor is held as codes if a conv or linear node lies behind it; what only the outputs
   need stays float32.
 - Codes are unsigned with zero point 0 where calibration shows no negative value, otherwise
-  symmetric signed.  Weights are symmetric and narrow (never -2^(b-1)), one scale per output
-  channel.  Every scale is a float32 number.
+  symmetric signed, or (`asymmetric`) unsigned with a zero point.  Weights are symmetric and
+  narrow (never -2^(b-1)), one scale per output channel.  Every scale is a float32 number.
 - max_pool, reshape, transpose, slice and pad keep their input's codes.
 - A tensor that only a ReLU reads (perhaps through such nodes) takes the ReLU's codes: the
   requantiser's saturation at 0 is the ReLU, and the ReLU node itself changes nothing.
@@ -59,6 +59,9 @@ class Scheme(Spec):
     activation_bits: Bits = 8
     method: RangeMethod = RangeMethod.MSE  # of activations
     percentile: Percent = 99.99
+    #: Values of both signs in unsigned codes with a zero point, as unlike in size as they are:
+    #: images whose dark background is normalised to below zero then read as codes of few pulses.
+    asymmetric: bool = False
     weight_method: RangeMethod = RangeMethod.MSE
     layers: dict[str, LayerScheme] = Field(default_factory=dict)
 
@@ -197,11 +200,19 @@ def _group_bits(network: Network, groups: _Groups, scheme: Scheme) -> dict[str, 
 
 
 def _activation_params(spread: Spread, bits: int, scheme: Scheme) -> QuantParams:
-    signed = spread.lowest < 0
+    below, above = max(0.0, -spread.lowest), max(0.0, spread.highest)
+    signed = below > 0 and not scheme.asymmetric
     top = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1
-    threshold = spread.threshold(scheme.method, scheme.percentile, top)
-    scale = max(threshold / top, SMALLEST_SCALE) if threshold > 0 else 1.0
-    return QuantParams(float(np.float32(scale)), 0, bits, signed)
+
+    def step(threshold: float) -> float:
+        if signed:
+            return threshold / top
+        return (min(below, threshold) + min(above, threshold)) / top
+
+    threshold = spread.threshold(scheme.method, scheme.percentile, step)
+    scale = max(step(threshold), SMALLEST_SCALE) if threshold > 0 else 1.0
+    zero_point = 0 if signed else round(min(below, threshold) / scale)
+    return QuantParams(float(np.float32(scale)), zero_point, bits, signed)
 
 
 def _layer_integers(

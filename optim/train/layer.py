@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -74,6 +75,7 @@ class CodedLayer(nn.Module):
         """A layer that starts from `weight`, the real ones of the node's own layout."""
         super().__init__()
         self.node, self.output, self.hardware = node, output, hardware
+        self.zero_point = source.zero_point
         self.top = (1 << (integers.weight_bits - 1)) - 1
         along = [1] * weight.ndim
         along[0 if node.op == "conv" else -1] = -1
@@ -114,10 +116,10 @@ class CodedLayer(nn.Module):
     def exact(self, codes: Tensor) -> Tensor:
         """The undisturbed layer on integer codes, equal to the simulator's; no gradient."""
         weight, bias = self.integers()
-        acc = self.product(codes.double(), weight.double()) + self._along(bias)
-        if self.output is None:
-            return (acc * self._along(self.multiplier)).float()
-        return self._saturated((acc * self._along(self.multiplier)).round()).float()
+        acc = self.product(self.framed(codes.double()), weight.double())
+        acc = acc + self._along(bias - self._offset(weight.double()))
+        real = acc * self._along(self.multiplier)
+        return (real if self.output is None else self._saturated(real.round())).float()
 
     def forward(self, codes: Tensor, strength: float) -> tuple[Tensor, Tensor]:
         """Output codes (or reals) and the cells' energy per image in J.
@@ -127,16 +129,21 @@ class CodedLayer(nn.Module):
             strength: share of the noise's standard deviation that is drawn; 0: none.
         """
         weight, bias = self.integers()
+        codes = self.framed(codes)
         acc = self.product(codes, weight)
         if strength > 0:
             acc = acc + strength * self.noise(codes.detach(), weight.detach())
-        acc = acc + self._along(bias.to(acc.dtype))
+        acc = acc + self._along((bias - self._offset(weight)).to(acc.dtype))
         real = acc * self._along(self.multiplier.to(acc.dtype))
         out = real if self.output is None else self._saturated(rounded(real))
         return out, self._energy(codes, weight)
 
     def noise(self, codes: Tensor, weight: Tensor) -> Tensor:
-        """What one read of fresh device states adds; gradients go to rho alone."""
+        """What one read of fresh device states adds; gradients go to rho alone.
+
+        Args:
+            codes: with what lies around an image.
+        """
         deviation, slope = self._deviation(codes, weight)
         drawn = torch.randn(self._out_shape(deviation, weight))
         noise = deviation * drawn
@@ -280,8 +287,17 @@ class CodedLayer(nn.Module):
         return self.product(pulses, cells).sum() / len(codes)
 
     def product(self, inputs: Tensor, weight: Tensor) -> Tensor:
-        """The node's sums of products, without bias."""
+        """The node's sums of products of framed inputs, without bias."""
         return product(self.node, inputs, weight)
+
+    def framed(self, codes: Tensor) -> Tensor:
+        """Codes with the zero points that lie around an image."""
+        return framed(self.node, codes, self.weight.shape[2:], self.zero_point)
+
+    def _offset(self, weight: Tensor) -> Tensor:
+        """(out,) what the zero point adds to every product."""
+        axes = tuple(range(1, weight.dim())) if self.node.op == "conv" else (0,)
+        return self.zero_point * weight.sum(dim=axes)
 
     def _along(self, values: Tensor) -> Tensor:
         """(out,) along the outputs' axis."""
@@ -291,27 +307,34 @@ class CodedLayer(nn.Module):
 
     def _saturated(self, codes: Tensor) -> Tensor:
         assert self.output is not None
-        return codes.clamp(self.output.low, self.output.high)
+        return (codes + self.output.zero_point).clamp(self.output.low, self.output.high)
 
 
 def _float32(table: NDArray[np.float64]) -> Tensor:
     return torch.from_numpy(table.astype(np.float32))
 
 
+def framed(node: Node, inputs: Tensor, kernel: Sequence[int], fill: float) -> Tensor:
+    """The inputs of a conv or linear node with what it pads them with."""
+    if node.op == "linear":
+        return inputs
+    top, left, bottom, right = window(node, kernel).pads
+    pads = (left, right) if len(kernel) == 1 else (left, right, top, bottom)
+    return nn.functional.pad(inputs, pads, value=fill)
+
+
 def product(node: Node, inputs: Tensor, weight: Tensor) -> Tensor:
-    """Sums of products of a conv or linear node, without bias."""
+    """Sums of products of a conv or linear node, inputs framed, without bias."""
     if node.op == "linear":
         return inputs @ weight
     options: Any = node.attributes
     shape = tuple(weight.shape[2:])
     frame = window(node, shape)
     flat = len(shape) == 1
-    pads = (frame.pads[1], frame.pads[3]) + (() if flat else (frame.pads[0], frame.pads[2]))
-    padded = nn.functional.pad(inputs, pads)
     kwargs = {
         "stride": frame.strides[1:] if flat else frame.strides,
         "dilation": frame.dilations[1:] if flat else frame.dilations,
         "groups": int(options.get("group", 1)),
     }
     convolve = nn.functional.conv1d if flat else nn.functional.conv2d
-    return convolve(padded, weight, None, **kwargs)
+    return convolve(inputs, weight, None, **kwargs)

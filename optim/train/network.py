@@ -48,11 +48,11 @@ class CodedNetwork(nn.Module):
         """A network that starts from its own float weights.
 
         Args:
-            network: post-training quantised, zero points zero.
+            network: post-training quantised.
             plan: how its layers lie on the tiles.
             shifts: log2 of the converters' least significant bits, from `calibrate`.
         Raises:
-            NetworkError: an operator has no gradient here, or a zero point is not zero.
+            NetworkError: an operator has no gradient here.
         """
         super().__init__()
         _check(network)
@@ -161,20 +161,20 @@ class CodedNetwork(nn.Module):
             values[node.output] = digital(node, arrays)
         output = plain.outputs[0]
         held = tensors.get(output)
-        return values[output] if held is None else values[output] * held.scale
+        return values[output] if held is None else _reals(values[output], held)
 
     def _smooth(self, node: Node, arrays: list[Tensor]) -> Tensor:
         """A digital operator on reals, its output rounded to codes again."""
         tensors = self.network.tensors
         reals = [
-            array * tensors[name].scale if name in tensors else array
+            _reals(array, tensors[name]) if name in tensors else array
             for name, array in zip(node.inputs, arrays, strict=True)
         ]
         real = OPERATORS[node.op](node, reals)
         held = tensors.get(node.output)
         if held is None:
             return real
-        return rounded(real / held.scale).clamp(held.low, held.high)
+        return (rounded(real / held.scale) + held.zero_point).clamp(held.low, held.high)
 
     def _simulated(self, node: Node, arrays: list[Tensor]) -> Tensor:
         """A digital operator as the simulator computes it."""
@@ -190,6 +190,10 @@ class CodedNetwork(nn.Module):
 def _key(name: str) -> str:
     """A layer's name as torch accepts it."""
     return "layer " + name.replace(".", "·")
+
+
+def _reals(codes: Tensor, held: QuantParams) -> Tensor:
+    return (codes - held.zero_point) * held.scale
 
 
 def _encoded(images: Tensor, source: QuantParams) -> Tensor:
@@ -238,9 +242,4 @@ def _check(network: QuantizedNetwork) -> None:
     if unknown:
         raise NetworkError(
             f"training: expected known operators, found {', '.join(sorted(unknown))}"
-        )
-    shifted = sorted(name for name, held in network.tensors.items() if held.zero_point)
-    if shifted:
-        raise NetworkError(
-            f"training: expected zero points 0, found others at {', '.join(shifted)}"
         )

@@ -9,7 +9,7 @@ from typing import final
 
 from mapping.network import LINEAR_OPS, Network
 from optim.train._torch import Tensor, nn, torch
-from optim.train.layer import product
+from optim.train.layer import framed, product
 from optim.train.operators import OPERATORS
 
 #: Smooths the classes of both.
@@ -35,7 +35,8 @@ class Teacher:
             if node.op not in LINEAR_OPS:
                 values[node.output] = OPERATORS[node.op](node, arrays)
                 continue
-            found = product(node, arrays[0], arrays[1])
+            inputs = framed(node, arrays[0], arrays[1].shape[2:], 0.0)
+            found = product(node, inputs, arrays[1])
             if len(arrays) > 2:
                 axes = [1] * (found.dim() - 2) if node.op == "conv" else []
                 found = found + arrays[2].reshape(-1, *axes)

@@ -63,6 +63,21 @@ def test_tensors_with_negative_values_are_symmetric():
         assert (tensors[name].zero_point, tensors[name].signed) == (0, True)
 
 
+@pytest.mark.parametrize("method", [RangeMethod.MAX, RangeMethod.MSE])
+def test_asymmetric_codes_span_both_sides_as_far_as_they_reach(method):
+    images = np.clip(IMAGES, -0.5, 1.5)
+    held = quantize(network(), images, Scheme(asymmetric=True, method=method)).tensors["x"]
+    assert (held.signed, held.low, held.high) == (False, 0, 255)
+    assert held.scale == pytest.approx(2.0 / 255, rel=0.05)
+    assert held.zero_point == pytest.approx(255 / 4, abs=3)
+
+
+def test_asymmetric_codes_of_positive_values_have_no_zero_point():
+    plain, shifted = (quantize(network(), IMAGES, Scheme(asymmetric=a)) for a in (False, True))
+    assert plain.tensors["r1"] == shifted.tensors["r1"]
+    assert shifted.tensors["c2"].zero_point > 0
+
+
 def test_a_relu_input_that_others_read_keeps_its_negative_values():
     nodes = list(network().nodes)
     nodes[4] = Node("add", "add", ("c2", "c1"), "a1")
@@ -216,7 +231,7 @@ def test_mse_threshold_beats_every_other_on_real_error():
     values = RNG.laplace(size=20000).astype(np.float32)
     for bits in (2, 3, 4, 6):
         top = (1 << (bits - 1)) - 1
-        chosen = Spread.of(values).threshold(RangeMethod.MSE, 0, top)
+        chosen = Spread.of(values).threshold(RangeMethod.MSE, 0, lambda t, top=top: t / top)
 
         def error(threshold, top=top):
             scale = threshold / top

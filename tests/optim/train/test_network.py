@@ -9,7 +9,6 @@ import pytest
 from codesign.images import load_images
 from hwsim.chip.load import load_arch
 from hwsim.cost.energy import array_energy_J
-from hwsim.errors import NetworkError
 from hwsim.peripherals.spec import AdcRange
 from hwsim.tile.knobs import device_with, tile_with
 from hwsim.tile.spec import Knobs
@@ -18,7 +17,6 @@ from mapping.drive import drives
 from mapping.execute import IdealBackend, Program, coded_steps, run
 from mapping.execute_tiles import TileBackend, calibrate
 from mapping.lower import im2col
-from mapping.network import QuantizedNetwork, QuantParams
 from mapping.onnx_import import import_network
 from mapping.plan import plan
 from mapping.quantize import Scheme, quantize
@@ -35,10 +33,10 @@ ARCH = load_arch("emt-strong")
 DIGITS = Path(str(files("codesign.demo").joinpath("digits.onnx")))
 
 
-def small(folder, bits=8):
+def small(folder, bits=8, *, asymmetric=False):
     """The network of many operators in codes, and its images."""
     network = import_network(many_operators.write(folder / "small.onnx")).network
-    scheme = Scheme(activation_bits=bits)
+    scheme = Scheme(activation_bits=bits, asymmetric=asymmetric)
     return quantize(network, many_operators.IMAGES, scheme), many_operators.IMAGES
 
 
@@ -62,9 +60,11 @@ def sharing(network, rho):
     return network
 
 
+@pytest.mark.parametrize("asymmetric", [False, True])
 @pytest.mark.parametrize("bits", [8, 4])
-def test_every_operator_is_exact(tmp_path, bits):
-    quantized, images = small(tmp_path, bits)
+def test_every_operator_is_exact(tmp_path, bits, asymmetric):
+    quantized, images = small(tmp_path, bits, asymmetric=asymmetric)
+    assert any(held.zero_point for held in quantized.tensors.values()) == asymmetric
     expected = run(quantized, images, IdealBackend(quantized))
     np.testing.assert_array_equal(coded(quantized).exact(images), expected)
 
@@ -138,7 +138,8 @@ def test_a_layer_is_disturbed_as_on_its_tiles(name, rho):
     layer = network.layer(name)
     weight, _ = layer.integers()
     with torch.no_grad():
-        noise = layer.noise(torch.from_numpy(codes.astype(np.float32)), weight).numpy()
+        inputs = layer.framed(torch.from_numpy(codes.astype(np.float32)))
+        noise = layer.noise(inputs, weight).numpy()
     noise = noise.reshape(reads, -1) if name == "linear" else np.moveaxis(noise, 1, -1)
     noise = noise.reshape(reads, -1, acc.shape[-1])
     ratio = acc.var(axis=0).mean(axis=0) / noise.var(axis=0).mean(axis=0)
@@ -164,9 +165,10 @@ def test_accuracy_under_noise_is_that_on_tiles(data_dir):
     assert right[0] == pytest.approx(right[1], abs=0.08)
 
 
+@pytest.mark.parametrize("asymmetric", [False, True])
 @pytest.mark.parametrize("dac_bits", [1, 4])
-def test_energy_is_the_reported_one(tmp_path, dac_bits):
-    quantized, images = small(tmp_path)
+def test_energy_is_the_reported_one(tmp_path, dac_bits, asymmetric):
+    quantized, images = small(tmp_path, asymmetric=asymmetric)
     rho = [0.5, 1.0, 2.0, 4.0, 0.25, 3.0]
     base = Knobs(dac_bits=dac_bits)
     network = sharing(coded(quantized, design=Design(default=base)), rho)
@@ -223,17 +225,10 @@ def test_beyond_its_limits_rho_neither_moves_the_noise_nor_is_moved(tmp_path, rh
     assert layer.rho.item() == pytest.approx(min(max(rho, 0.25), 8.0))
 
 
-def test_no_noise_leaves_the_smooth_network_at_the_exact_one(tmp_path):
-    quantized, images = small(tmp_path)
+@pytest.mark.parametrize("asymmetric", [False, True])
+def test_no_noise_leaves_the_smooth_network_at_the_exact_one(tmp_path, asymmetric):
+    quantized, images = small(tmp_path, asymmetric=asymmetric)
     network = coded(quantized)
     with torch.no_grad():
         smooth = network(torch.from_numpy(images))[0].numpy()
     np.testing.assert_allclose(smooth, network.exact(images), atol=0.1)
-
-
-def test_zero_points_are_refused_by_name(tmp_path):
-    quantized, _ = small(tmp_path)
-    shifted = {"x": QuantParams(0.1, 3, 8, False)}
-    changed = QuantizedNetwork(quantized.network, quantized.tensors | shifted, quantized.layers)
-    with pytest.raises(NetworkError, match=r"expected zero points 0, found others at x"):
-        coded(changed)
