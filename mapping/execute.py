@@ -191,6 +191,14 @@ def linear_step(network: QuantizedNetwork, node: Node, backend: Backend) -> Step
     return Step(node, node.inputs[:1], evaluate)
 
 
+def zero_sums(network: QuantizedNetwork, node: Node) -> NDArray[np.int64]:
+    """(outputs,) what the zero point of a layer's inputs adds to its sums of products."""
+    zero_point = network.tensors[node.inputs[0]].zero_point
+    matrix = weight_matrix(node, network.layers[node.name].weight)
+    added: NDArray[np.int64] = zero_point * matrix.sum(axis=1, dtype=np.int64).reshape(-1)
+    return added
+
+
 def linear_finish(
     network: QuantizedNetwork,
     node: Node,
@@ -205,8 +213,7 @@ def linear_finish(
     integers = network.layers[node.name]
     source = network.tensors[node.inputs[0]]
     output = network.tensors.get(node.output)
-    columns = weight_matrix(node, integers.weight).sum(axis=1, dtype=np.int64).reshape(-1)
-    offset = copies * (integers.bias.reshape(-1) - source.zero_point * columns)
+    offset = copies * (integers.bias.reshape(-1) - zero_sums(network, node))
     scale = np.broadcast_to(integers.weight_scale, offset.shape) / copies
 
     def arranged(acc: NDArray[np.int64], shape: Sequence[int]) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from hwsim.cost.energy import array_energy_J
 from hwsim.tile.knobs import device_with, tile_with
 from hwsim.tile.spec import Knobs
 from mapping.design import Design
-from mapping.execute import Backend, IdealBackend, LayerKernel, run
+from mapping.execute import Backend, IdealBackend, LayerKernel, run, zero_sums
 from mapping.execute_tiles import TileBackend, calibrate
 from mapping.network import LayerIntegers, QuantizedNetwork
 from mapping.plan import plan
@@ -102,16 +102,25 @@ def compensated(
     tiles = TileBackend(network, placed, arch, shifts=shifts, seed=1)
     seen = _statistics(network, tiles, images, normalised)
     layers = {
-        name: _corrected(network.layers[name], seen[name], wanted[name]) for name in normalised
+        node.name: _corrected(
+            network.layers[node.name],
+            zero_sums(network, node),
+            seen[node.name],
+            wanted[node.name],
+        )
+        for node in network.network.linear_nodes()
+        if node.name in normalised
     }
     return replace(network, layers={**network.layers, **layers})
 
 
-def _corrected(held: LayerIntegers, seen: _Statistics, wanted: _Statistics) -> LayerIntegers:
+def _corrected(
+    held: LayerIntegers, zero: NDArray[np.int64], seen: _Statistics, wanted: _Statistics
+) -> LayerIntegers:
     """A layer with a bias and a scale under which what is `seen` has the `wanted` statistics."""
     gain = _gain(seen, wanted)
     scale = (held.weight_scale * gain).astype(np.float32).astype(np.float64)
-    bias = (wanted[0] + held.bias) / gain - seen[0]
+    bias = (wanted[0] + held.bias - zero) / gain - seen[0] + zero
     return replace(held, weight_scale=scale, bias=np.rint(bias).astype(np.int64))
 
 

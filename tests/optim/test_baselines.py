@@ -12,15 +12,16 @@ from hwsim.cost import load_technology
 from hwsim.device.spec import Fluctuation
 from hwsim.tile.spec import Knobs
 from mapping.design import Design
-from mapping.execute import IdealBackend, run
+from mapping.execute import IdealBackend, run, zero_sums
 from mapping.execute_tiles import TileBackend, calibrate
 from mapping.onnx_import import import_network
 from mapping.plan import plan
 from mapping.quantize import Scheme, quantize
 from mapping.shapes import layer_shapes
-from optim.baselines import Method, binarised, cells_J, compensated, one_for_all
+from optim.baselines import Method, _corrected, binarised, cells_J, compensated, one_for_all
 from optim.price import Pricing
 from optim.problem import Examples, Problem
+from tests.reference import many_operators
 
 ARCH = load_arch("emt-strong")
 
@@ -50,6 +51,24 @@ def test_nothing_is_compensated_where_nothing_fluctuates(digits):
     for name, layer in network.layers.items():
         np.testing.assert_array_equal(found.layers[name].bias, layer.bias)
         np.testing.assert_array_equal(found.layers[name].weight_scale, layer.weight_scale)
+
+
+def test_scales_are_compensated_around_zero_points(tmp_path):
+    """Sums half as wide as wanted take a gain of two; what zero points add to them does not."""
+    network = import_network(many_operators.write(tmp_path / "small.onnx")).network
+    quantized = quantize(network, many_operators.IMAGES, Scheme(asymmetric=True))
+    node = quantized.network.linear_nodes()[0]
+    held = quantized.layers[node.name]
+    zero = zero_sums(quantized, node)
+    assert zero.any()
+    rng = np.random.default_rng(0)
+    acc = rng.normal(0, 100, (5000, len(zero)))
+    seen = (acc.mean(axis=0), acc.std(axis=0))
+    wanted = (seen[0] + 7, 2 * seen[1])
+    fixed = _corrected(held, zero, seen, wanted)
+    before = held.weight_scale * ((acc - seen[0]) * 2 + wanted[0] + held.bias - zero)
+    after = fixed.weight_scale * (acc + fixed.bias - zero)
+    np.testing.assert_allclose(after, before, atol=float(fixed.weight_scale.max()))
 
 
 def test_a_shift_of_the_mean_is_compensated(digits):
