@@ -4,12 +4,13 @@
         --networks FOLDER --out DIR [--strengths emt-strong] [--states markov] [--seed 1]
 
 FOLDER/NETWORK holds `model.onnx` and `data.yaml`.  A clean network (fine-tuned in integers,
-without fluctuation, for as many epochs) is read with fluctuation, in cells of one bit, and with
-re-estimated statistics; networks trained with techniques A, A+B and A+B+C are read likewise.
-Every method is swept over one factor on the energy of its cells and over read voltages; what
-counts is the least energy that keeps the float accuracy but for `drop`.  Ledger `pulse`: one long
-pulse per input of up to four bits; ledger `serial`: everybody reads bit by bit.  Stop
-it at any time: trainings go on from their checkpoints, evaluations from DIR/runs.sqlite.
+without fluctuation, for as many epochs) is read with fluctuation, in cells of one bit, with
+re-estimated statistics, and with both; networks trained with techniques A, A+B and A+B+C are
+read likewise.  Every method is swept over one factor on the energy of its cells and over read
+voltages; what counts is the least energy that keeps the float accuracy but for `drop`.  Ledger
+`pulse`: one long pulse per input of up to four bits; ledger `serial`: everybody reads bit by bit.
+For whole tiles `optimised` names networks whose knobs are chosen by `hwsim optimize`.  Stop it at
+any time: trainings go on from their checkpoints, evaluations from SQLite files in DIR.
 """
 
 import argparse
@@ -56,6 +57,11 @@ TRAININGS: dict[str, tuple[str, int | None]] = {
     "A+B+C": ("ABC", None),
     "A+B+C, one-bit cells": ("ABC", 1),
 }
+#: What is optimised besides, as the whole tiles' baseline.
+CLEAN: dict[str, tuple[str, int | None]] = {
+    "clean": ("", None),
+    "clean, one-bit cells": ("", 1),
+}
 OURS = ("A+B+C", "A+B+C, one-bit cells")
 #: A method's sweep ends where accuracy is this far below what is wanted.
 HOPELESS = 0.03
@@ -69,7 +75,7 @@ class Experiment(Spec):
     recipe: dict[str, Any] = Field(default_factory=dict)
     train_images: Annotated[int, Field(ge=1)] | None = None
     trainings: tuple[str, ...] = tuple(TRAININGS)
-    #: Those of them whose knobs are then chosen layer by layer for the least energy of all.
+    #: Of these, or clean ones, the knobs are then chosen for the least energy of whole tiles.
     optimised: tuple[str, ...] = ()
     strengths: tuple[str, ...] = ("emt-strong",)
     states: tuple[str, ...] = ("independent",)
@@ -171,6 +177,14 @@ class Bench:
         file.write_text(yaml.safe_dump(self.experiment.scheme))
         return file
 
+    def places(self, letters: str, cell_bits: int | None) -> tuple[Path, Path]:
+        """Hardware that a network is trained on, and the folder of the training."""
+        volt = self.experiment.read_voltages_V[-1]
+        if not letters:
+            return self.hardware(volt), self.folder.out / "clean"
+        arch = self.hardware(volt, cell_bits)
+        return arch, self.folder.out / arch.stem / letters
+
     def trained(
         self, letters: str, cell_bits: int | None
     ) -> tuple[QuantizedNetwork, dict[str, float]]:
@@ -178,8 +192,7 @@ class Bench:
 
         The clean one is the same on all hardware.
         """
-        arch = self.hardware(self.experiment.read_voltages_V[-1], cell_bits)
-        out = self.folder.out / (arch.stem if letters else "") / (letters or "clean")
+        arch, out = self.places(letters, cell_bits)
         changes = {"techniques": list(letters), "seed": self.folder.seed}
         recipe: Recipe = load_recipe(None, self.experiment.recipe | changes)
         request = TrainingRequest(
@@ -211,9 +224,11 @@ class Bench:
         for ledger, bits in LEDGERS.items():
             base = Knobs(dac_bits=bits)
             scaled = Method("weight scaling", clean, whole.arch, rho, base)
+            bitwise = replace(scaled, arch=one_bit.arch)
             yield Contender(ledger, "weight scaling", scaled)
-            yield Contender(ledger, "binarised encoding", replace(scaled, arch=one_bit.arch))
             yield Contender(ledger, "fluctuation compensation", scaled, retuned)
+            yield Contender(ledger, "binarised encoding", bitwise)
+            yield Contender(ledger, "binarised and compensated", bitwise, retuned)
         for name in self.experiment.trainings:
             letters, cell_bits = TRAININGS[name]
             network, shares = self.trained(letters, cell_bits)
@@ -223,15 +238,15 @@ class Bench:
                 base = Knobs(dac_bits=1 if "C" in letters else bits)
                 yield Contender(ledger, name, Method(name, network, arch, shares, base))
 
-    def optimised(self, name: str, wanted: float) -> Point:
-        """A trained network with the knobs of every layer chosen by `hwsim optimize`."""
-        letters, cell_bits = TRAININGS[name]
-        arch = self.hardware(self.experiment.read_voltages_V[-1], cell_bits)
+    def optimised(self, name: str, wanted: float) -> Iterator[Point]:
+        """A network with knobs chosen by `hwsim optimize`: for every layer, and alike for all."""
+        letters, cell_bits = (TRAININGS | CLEAN)[name]
+        self.trained(letters, cell_bits)
         done = optimize(
             Optimization(
-                self.folder.out / arch.stem / letters / "network.onnx",
+                self.places(letters, cell_bits)[1] / "network.onnx",
                 str(self.source / "data.yaml"),
-                arch,
+                self.hardware(self.experiment.read_voltages_V[-1], cell_bits),
                 accuracy=wanted,
                 samples=2 * self.experiment.samples,
                 tuning=self.experiment.samples,
@@ -240,20 +255,25 @@ class Bench:
                 front=0,
             )
         )
-        chosen, accuracy = done.found.candidate, accuracy_interval(done.tested)
-        return Point(
-            self.strength,
-            self.states,
-            "chosen",
-            None,
-            f"{name}, optimised" + ("" if done.found.certified else " (not certified)"),
-            1.0,
-            accuracy.mean,
-            accuracy.low,
-            accuracy.high,
-            cells_J(done.judge.pricing, chosen.design),
-            chosen.price.energy_J,
-        )
+        for kind, found in (("by layer", done.found), ("alike", done.baseline)):
+            design = found.candidate.design
+            right = done.judge.evaluator.testing(
+                design, self.experiment.samples, self.experiment.devices
+            )
+            accuracy = accuracy_interval(right)
+            yield Point(
+                self.strength,
+                self.states,
+                "chosen",
+                None,
+                f"{name}, {kind}" + ("" if found.certified else " (not certified)"),
+                1.0,
+                accuracy.mean,
+                accuracy.low,
+                accuracy.high,
+                cells_J(done.judge.pricing, design),
+                found.candidate.price.energy_J,
+            )
 
     def points(self, case: Case, volt: float, one: Contender, wanted: float) -> Iterator[Point]:
         """A method from the largest factor down."""
@@ -364,7 +384,8 @@ def run(experiment: Experiment, folder: Folder) -> None:
                 for one in bench.contenders(volt):
                     found += bench.points(case, volt, one, wanted)
                     print(f"  {volt} V, {one.ledger}, {one.name}", flush=True)
-            found += (bench.optimised(name, wanted) for name in experiment.optimised)
+            for name in experiment.optimised:
+                found += bench.optimised(name, wanted)
             write(found, folder.out / "points.csv")
     report(found, wanted)
     figure(found, folder.out / "fronts.svg")
