@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from optim.certify import BETS
 from optim.race import ERROR, clearly_above
 
 
@@ -52,3 +53,17 @@ def test_a_set_that_is_refused_by_far_is_mostly_dropped():
     values = np.array([1.0] * 100 + [0.5] * 900)
     dropped = [clearly_above(random.permutation(values)[:200], 1000, 0.5025) for _ in range(100)]
     assert np.mean(dropped) > 0.8
+
+
+def test_a_set_is_dropped_at_the_first_capital_of_one_over_the_error():
+    """Losses of 0.75 where 0.5 is allowed: the capital of every bet, by hand."""
+    count, mean, loss = 1000, 0.5, 0.75
+    bets, each = len(BETS), np.ones(len(BETS))
+    for seen in range(1, 200):
+        left = (count * mean - (seen - 1) * loss) / (count - seen + 1)
+        each *= 1 - BETS + BETS * loss / left
+        enough = each.sum() / bets >= 1 / ERROR
+        assert clearly_above(np.full(seen, loss), count, mean) == enough, seen
+        if enough:
+            return
+    pytest.fail("never dropped")
