@@ -1,7 +1,7 @@
 """Accuracy against energy: trained networks and what they are compared with.
 
     .venv/bin/python examples/headline/run.py examples/headline/lenet.yaml
-        --networks FOLDER --out DIR [--strengths emt-strong] [--states markov] [--seed 1]
+        --networks FOLDER --out DIR [--strengths emt-weak] [--drop 0.02] [--seed 1]
 
 FOLDER/NETWORK holds `model.onnx` and `data.yaml`.  A clean network (fine-tuned in integers,
 without fluctuation, for as many epochs) is read with fluctuation, in cells of one bit, with
@@ -400,6 +400,7 @@ def main() -> None:
     parser.add_argument("--strengths")
     parser.add_argument("--states")
     parser.add_argument("--trainings")
+    parser.add_argument("--drop", type=float)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     changed = {
@@ -407,6 +408,7 @@ def main() -> None:
         for key in ("strengths", "states", "trainings")
         if (given := getattr(asked, key))
     }
+    changed |= {} if asked.drop is None else {"drop": asked.drop}
     folder = Folder(asked.networks, asked.out, asked.seed)
     try:
         content = read_yaml(asked.experiment) | changed
