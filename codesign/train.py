@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -16,7 +16,7 @@ from codesign.simulation import Progress, Simulation, silent
 from hwsim.cost import Component
 from hwsim.device.spec import AmplitudeLaw
 from hwsim.errors import DataError
-from hwsim.tile.spec import Knobs
+from hwsim.tile.spec import Engine, Knobs
 from mapping.design import Design
 from mapping.execute_tiles import calibrate
 from mapping.network import Network
@@ -101,10 +101,15 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
     write_whole(files[2], start.to_yaml())
     write_whole(files[3], _table(history))
     write_whole(files[4], json.dumps([vars(epoch) for epoch in history], indent=2) + "\n")
-    before = simulate(
-        _simulation(asked, asked.network, files[2]), command=command, progress=progress
+    engine = Engine.fitting(case.arch.device)
+    before, after = (
+        simulate(
+            replace(_simulation(asked, own, design), engine=engine),
+            command=command,
+            progress=progress,
+        )
+        for own, design in ((asked.network, files[2]), (files[0], files[1]))
     )
-    after = simulate(_simulation(asked, files[0], files[1]), command=command, progress=progress)
     return Trained(before, after, history, network.rho(), (*files, asked.checkpoint))
 
 

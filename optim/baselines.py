@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hwsim.chip.spec import Arch
 from hwsim.cost.energy import array_energy_J
 from hwsim.tile.knobs import device_with, tile_with
-from hwsim.tile.spec import Knobs
+from hwsim.tile.spec import Engine, Knobs
 from mapping.design import Design
 from mapping.execute import Backend, IdealBackend, LayerKernel, run, zero_sums
 from mapping.execute_tiles import TileBackend, calibrate
@@ -99,7 +99,8 @@ def compensated(
         for node in network.network.linear_nodes()
         if node.output in network.tensors
     }
-    tiles = TileBackend(network, placed, arch, shifts=shifts, seed=1)
+    engine = Engine.fitting(arch.device)
+    tiles = TileBackend(network, placed, arch, engine=engine, shifts=shifts, seed=1)
     seen = _statistics(network, tiles, images, normalised)
     layers = {
         node.name: _corrected(

@@ -51,8 +51,12 @@ class Problem:
     calibration: NDArray[np.float32]
     tuning: Examples
     testing: Examples
-    engine: Engine = Engine.MOMENTS
     seed: int = 0
+
+    @property
+    def engine(self) -> Engine:
+        """How fluctuation is drawn."""
+        return Engine.fitting(self.arch.device)
 
     @cached_property
     def shapes(self) -> Sequence[LayerShape]:

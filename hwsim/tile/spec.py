@@ -1,10 +1,11 @@
 """What one tile is: an array of cells with its drivers, converters and shift-add."""
 
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from hwsim.device.spec import Device, States
 from hwsim.peripherals.spec import Adc, AdcRange
 from hwsim.spec import Spec
 from hwsim.units import Ampere, Bit, Hertz, Ohm, Ratio, Volt
@@ -30,6 +31,13 @@ class Engine(Enum):
 
     MOMENTS = "moments"  # drawn once per conversion, with the mean and variance of the cells
     EXACT = "exact"  # every cell draws its own state at every read
+
+    @classmethod
+    def fitting(cls, device: Device) -> Self:
+        """The fast one, where it holds the device's states: chains are followed cell by cell."""
+        law = device.fluctuation
+        chains = law is not None and law.states is States.MARKOV
+        return cls(cls.EXACT if chains else cls.MOMENTS)
 
 
 class Averaging(Enum):

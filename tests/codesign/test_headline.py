@@ -87,6 +87,13 @@ def test_a_second_run_trains_and_simulates_nothing_again(folder: Path) -> None:
     assert "| weight scaling |" in shown
 
 
+def test_chains_are_followed_cell_by_cell(folder: Path) -> None:
+    """Every method, the training, and the choice of knobs, where reads are correlated."""
+    done = experiment(folder, "--states", "markov")
+    assert done.returncode == 0, done.stderr
+    assert "| emt-strong, markov | serial | 0.1 | A+B+C, one-bit cells |" in done.stdout
+
+
 def test_a_wrong_key_is_named(folder: Path) -> None:
     wrong = folder / "small.yaml"
     kept = wrong.read_text()
