@@ -22,7 +22,7 @@ from hwsim.errors import DataError, NetworkError
 from hwsim.peripherals.requantizer import Requantizer, real_multiplier
 from mapping.coded_operators import digital_evaluation
 from mapping.codes import decode, encode
-from mapping.lower import im2col, mvms_per_image, output_shape, weight_matrix
+from mapping.lower import im2col, mvms_per_image, output_shape, weight_matrix, zero_sums
 from mapping.memory import chunk_size, worker_count
 from mapping.network import LINEAR_OPS, Network, Node, QuantizedNetwork, QuantParams
 from mapping.operators import OPERATORS, grouped_product
@@ -189,14 +189,6 @@ def linear_step(network: QuantizedNetwork, node: Node, backend: Backend) -> Step
         return finish(layer(vectors, first), out)
 
     return Step(node, node.inputs[:1], evaluate)
-
-
-def zero_sums(network: QuantizedNetwork, node: Node) -> NDArray[np.int64]:
-    """(outputs,) what the zero point of a layer's inputs adds to its sums of products."""
-    zero_point = network.tensors[node.inputs[0]].zero_point
-    matrix = weight_matrix(node, network.layers[node.name].weight)
-    added: NDArray[np.int64] = zero_point * matrix.sum(axis=1, dtype=np.int64).reshape(-1)
-    return added
 
 
 def linear_finish(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from hwsim._jit import kernel
 from hwsim.errors import NetworkError
-from mapping.network import Node
+from mapping.network import Node, QuantizedNetwork
 
 T = TypeVar("T", bound=np.generic)
 
@@ -123,6 +123,14 @@ def weight_matrix(node: Node, weight: NDArray[T]) -> NDArray[T]:
     if node.op == "linear":
         return np.ascontiguousarray(weight.reshape(1, rows, cols))
     return np.ascontiguousarray(weight.reshape(count, cols, rows).transpose(0, 2, 1))
+
+
+def zero_sums(network: QuantizedNetwork, node: Node) -> NDArray[np.int64]:
+    """(outputs,) what the zero point of a layer's inputs adds to its sums of products."""
+    zero_point = network.tensors[node.inputs[0]].zero_point
+    matrix = weight_matrix(node, network.layers[node.name].weight)
+    added: NDArray[np.int64] = zero_point * matrix.sum(axis=1, dtype=np.int64).reshape(-1)
+    return added
 
 
 def output_shape(node: Node, input_shape: Shape, weight_shape: Shape) -> tuple[int, ...]:

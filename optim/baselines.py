@@ -18,8 +18,9 @@ from hwsim.cost.energy import array_energy_J
 from hwsim.tile.knobs import device_with, tile_with
 from hwsim.tile.spec import Engine, Knobs
 from mapping.design import Design
-from mapping.execute import Backend, IdealBackend, LayerKernel, run, zero_sums
+from mapping.execute import Backend, IdealBackend, LayerKernel, run
 from mapping.execute_tiles import TileBackend, calibrate
+from mapping.lower import zero_sums
 from mapping.network import LayerIntegers, QuantizedNetwork
 from mapping.plan import plan
 from mapping.shapes import layer_shapes

@@ -12,8 +12,9 @@ from hwsim.cost import load_technology
 from hwsim.device.spec import Fluctuation
 from hwsim.tile.spec import Knobs
 from mapping.design import Design
-from mapping.execute import IdealBackend, run, zero_sums
+from mapping.execute import IdealBackend, run
 from mapping.execute_tiles import TileBackend, calibrate
+from mapping.lower import zero_sums
 from mapping.onnx_import import import_network
 from mapping.plan import plan
 from mapping.quantize import Scheme, quantize
