@@ -1,7 +1,7 @@
 """What one tile is: an array of cells with its drivers, converters and shift-add."""
 
 from enum import Enum
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -32,12 +32,12 @@ class Engine(Enum):
     MOMENTS = "moments"  # drawn once per conversion, with the mean and variance of the cells
     EXACT = "exact"  # every cell draws its own state at every read
 
-    @classmethod
-    def fitting(cls, device: Device) -> Self:
+    @staticmethod
+    def fitting(device: Device) -> "Engine":
         """The fast one, where it holds the device's states: chains are followed cell by cell."""
         law = device.fluctuation
         chains = law is not None and law.states is States.MARKOV
-        return cls(cls.EXACT if chains else cls.MOMENTS)
+        return Engine.EXACT if chains else Engine.MOMENTS
 
 
 class Averaging(Enum):
