@@ -14,8 +14,9 @@ from hwsim.errors import DataError
 from optim.problem import Examples
 from optim.store import content_key
 from optim.train._torch import Tensor, nn, torch
+from optim.train.augment import augmented
 from optim.train.network import CodedNetwork
-from optim.train.recipe import Augmentation, Recipe, Technique
+from optim.train.recipe import Recipe, Technique
 from optim.train.teacher import Teacher, divergence
 
 WARM_UP = 0.1  # of the steps
@@ -102,26 +103,10 @@ class Training:
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         images = torch.from_numpy(self.examples.images)
         labels = torch.from_numpy(self.examples.labels.astype(np.int64))
+        kind, reach = self.recipe.augmentation, self.recipe.reach
         order = torch.randperm(len(labels), generator=self._random)
         for chosen in order.split(self.recipe.batch):
-            yield self._augmented(images[chosen]), labels[chosen]
-
-    def _augmented(self, images: Tensor) -> Tensor:
-        if self.recipe.augmentation is Augmentation.NONE:
-            return images
-        reach, (height, width) = self.recipe.reach, images.shape[-2:]
-        frame = nn.functional.pad(images, (reach,) * 4)
-        count = len(images)
-        tops, lefts = torch.randint(0, 2 * reach + 1, (2, count), generator=self._random).tolist()
-        cut = [
-            image[..., top : top + height, left : left + width]
-            for image, top, left in zip(frame, tops, lefts, strict=True)
-        ]
-        moved = torch.stack(cut)
-        if self.recipe.augmentation is Augmentation.SHIFT:
-            return moved
-        mirrored = torch.rand(count, generator=self._random) < 0.5
-        return torch.where(mirrored.reshape(-1, 1, 1, 1), moved.flip(-1), moved)
+            yield augmented(images[chosen], kind, reach, self._random), labels[chosen]
 
     @torch.no_grad()
     def _first_energy(self) -> float:
@@ -134,8 +119,7 @@ class Training:
         images: NDArray[np.float32] = self.examples.images
         return content_key(
             {
-                "recipe": self.recipe.model_dump(mode="json")
-                | {"techniques": sorted(t.value for t in self.recipe.techniques)},
+                "recipe": self.recipe.in_use(),
                 "images": [len(images), float(images.sum(dtype=np.float64))],
                 "energy_J": self._reference_J,
             }

@@ -19,6 +19,13 @@ class Technique(Enum):
     DECOMPOSITION = "C"  # inputs are read bit by bit instead of as one long pulse
 
 
+#: Keys of a recipe that concern one technique only.
+_KEYS = {
+    Technique.DEVICE_STATES: ("ramp",),
+    Technique.ENERGY: ("energy_weight", "rho_learning_rate", "settle"),
+}
+
+
 class Augmentation(Enum):
     """What is done to training images."""
 
@@ -51,6 +58,17 @@ class Recipe(Spec):
     augmentation: Augmentation = Augmentation.NONE
     reach: Annotated[int, Field(ge=1)] = 2
     seed: int = 0
+
+    def in_use(self) -> dict[str, Any]:
+        """The keys that have a say: not those of a technique that is left out."""
+        idle = {
+            key
+            for technique, keys in _KEYS.items()
+            if technique not in self.techniques
+            for key in keys
+        }
+        content = self.model_dump(mode="json", exclude=idle)
+        return content | {"techniques": sorted(t.value for t in self.techniques)}
 
     def strength(self, done: float) -> float:
         """Share of the noise that is drawn when a share `done` of the steps is done."""

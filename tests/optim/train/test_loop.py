@@ -83,6 +83,17 @@ def test_a_checkpoint_of_another_recipe_is_refused(network, tmp_path, changes):
         Training(network(), EXAMPLES, RECIPE.replace(epochs=1).replace(**changes), file)
 
 
+def test_a_checkpoint_does_not_depend_on_what_its_techniques_leave_aside(network, tmp_path):
+    file, clean = tmp_path / "checkpoint.pt", RECIPE.replace(epochs=1, techniques=frozenset())
+    history = Training(network(), EXAMPLES, clean, file).run()
+    idle = {"energy_weight": 0.5, "ramp": 0.9, "settle": 0.1, "rho_learning_rate": 1.0}
+    resumed = network()
+    assert Training(resumed, EXAMPLES, clean.replace(**idle), file).run() == history
+    other = network()  # and rightly so: the same network without a checkpoint
+    assert Training(other, EXAMPLES, clean.replace(**idle), None).run() == history
+    expect_equal(resumed, other)
+
+
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 and more"])
 def test_a_file_that_is_no_checkpoint_is_refused(network, tmp_path, content):
     file = tmp_path / "checkpoint.pt"
