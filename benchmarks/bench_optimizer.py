@@ -1,13 +1,14 @@
 """The optimiser beside its referees, under equal numbers of simulations.
 
-    .venv/bin/python benchmarks/bench_optimizer.py [--network three-layers|digits] [--drop D]
+    .venv/bin/python benchmarks/bench_optimizer.py [--drop D] [--seeds N]
+        [--network three-layers|digits|FILE.onnx --data FILE.yaml]
 
 `three-layers` (64-24-16-10 on the digits) is small enough to simulate every choice of its
-tables.  Every way starts from the same hardware (emt-strong), grid, tuning images and rule of
-acceptance, which drops clearly bad designs early.  Counted are images on designs and on single
-layers: ours those of laws, uniform settings, tables, scan and refinement; the referees get as
-many.  Energies are those of the cheapest accepted design, before any certificate; seconds are
-those of the process.
+tables.  A network of yours is judged by 500 images and has the whole default grid.  Every way
+starts from the same hardware (emt-strong), grid, tuning images and rule of acceptance, which
+drops clearly bad designs early.  Counted are images on designs and on single layers: ours those
+of laws, uniform settings, tables, scan and refinement; the referees get as many.  Energies are
+those of the cheapest accepted design, before any certificate; seconds are those of the process.
 """
 
 import argparse
@@ -39,9 +40,9 @@ from optim.tables import TableMaker
 from optim.target import Population, Target
 from optim.uniform import Uniform
 
-TUNING = 100
-SEEDS = 3  # of each sampler
-GRID = Grid(
+TUNING = 100  # images, of the digits
+OWN_TUNING = 500
+SMALL_GRID = Grid(
     read_voltages_V=(0.1, 0.2, 0.4),
     redundancies=(1, 2, 4),
     adc_bits=(5, 6, 7, 8),
@@ -51,12 +52,12 @@ GRID = Grid(
 INFINITE = float("inf")
 
 
-def digits_problem(network: Path) -> Problem:
-    """Digits on emt-strong, the first 100 test images to tune."""
-    return problem_of(prepare(Simulation(network, "digits", arch="emt-strong")), TUNING)
+def problem(network: Path, data: str, tuning: int) -> Problem:
+    """A network on emt-strong, its first test images to tune."""
+    return problem_of(prepare(Simulation(network, data, arch="emt-strong")), tuning)
 
 
-def bench(problem: Problem, drop: float, folder: Path) -> None:
+def bench(problem: Problem, grid: Grid, drop: float, seeds: int, folder: Path) -> None:
     """Print one row per way."""
     right = [
         run(problem.network, shown.images, IdealBackend(problem.network)).argmax(1) == shown.labels
@@ -76,7 +77,7 @@ def bench(problem: Problem, drop: float, folder: Path) -> None:
         return Judge(evaluator, Pricing(problem), target, lambda *_: None)
 
     ours = judge("ours")
-    maker = made(ours)
+    maker = made(ours, grid)
     print("| way | images | energy | against ours | CPU s |")
     print("|---|---|---|---|---|")
     started = time.process_time()
@@ -90,14 +91,16 @@ def bench(problem: Problem, drop: float, folder: Path) -> None:
     row("one setting for all layers", uniform, alike, found, started)
     row("ours", found, count, found, started)
     rest: dict[str, Callable[[Judge], Candidate | None]] = {
-        "greedy": lambda judge: greedy(judge, GRID, count),
-        "learned repetitions, Garg et al.": lambda judge: learned_repetitions(judge, made(judge)),
-        "repetitions alone, our allocation": lambda judge: repetitions(judge, made(judge)),
+        "greedy": lambda judge: greedy(judge, grid, count),
+        "learned repetitions, Garg et al.": lambda judge: learned_repetitions(
+            judge, made(judge, grid)
+        ),
+        "repetitions alone, our allocation": lambda judge: repetitions(judge, made(judge, grid)),
     }
     for sampler in ("TPESampler", "NSGAIISampler"):
-        for seed in range(SEEDS):
+        for seed in range(seeds):
             rest[f"Optuna {sampler}, seed {seed}"] = partial(
-                sampled, grid=GRID, images=count, sampler=sampler, seed=seed
+                sampled, grid=grid, images=count, sampler=sampler, seed=seed
             )
     if len(problem.shapes) == 3:
         rest["every choice of our tables"] = lambda judge: exhaustive(judge, tables)
@@ -106,9 +109,9 @@ def bench(problem: Problem, drop: float, folder: Path) -> None:
         row(name, way(own), own.evaluator.images, found, started)
 
 
-def made(judge: Judge) -> TableMaker:
+def made(judge: Judge, grid: Grid) -> TableMaker:
     """Tables of a judge's own."""
-    return TableMaker(judge.evaluator, judge.pricing, GRID, judge.progress)
+    return TableMaker(judge.evaluator, judge.pricing, grid, judge.progress)
 
 
 def row(
@@ -129,16 +132,26 @@ def row(
 def main() -> None:
     """Run one network."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", choices=["three-layers", "digits"], default="three-layers")
+    parser.add_argument("--network", default="three-layers")
+    parser.add_argument("--data", default="digits")
     parser.add_argument("--drop", type=float, default=0.06)
+    parser.add_argument("--seeds", type=int, default=3, help="of each sampler")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if asked.network == "digits":
-            with as_file(files("codesign.demo").joinpath("digits.onnx")) as network:
-                bench(digits_problem(network), asked.drop, folder)
-        else:
-            bench(digits_problem(write_three_layers(folder / "three.onnx")), asked.drop, folder)
+        own, grid = chosen(asked.network, asked.data, folder)
+        bench(own, grid or Grid().on(own.arch.tile), asked.drop, asked.seeds, folder)
+
+
+def chosen(network: str, data: str, folder: Path) -> tuple[Problem, Grid | None]:
+    """The network asked for, and its grid (None: the default)."""
+    if network == "three-layers":
+        small = write_three_layers(folder / "three.onnx")
+        return problem(small, "digits", TUNING), SMALL_GRID
+    if network == "digits":
+        with as_file(files("codesign.demo").joinpath("digits.onnx")) as file:
+            return problem(file, "digits", TUNING), SMALL_GRID
+    return problem(Path(network), data, OWN_TUNING), None
 
 
 if __name__ == "__main__":
