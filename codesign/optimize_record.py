@@ -31,7 +31,7 @@ def optimization_result(asked: Optimization, done: Optimized, command: str = "")
         provenance=recorded(asked.simulation, command, done.case.images),
     )
     return result.replace(
-        design=candidate.design.model_dump(),
+        design=candidate.placed.model_dump(),
         front=[point.model_dump() for point in _front(done)],
         certified=done.found.certified,
         verdict=verdict(done, done.found),

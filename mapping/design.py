@@ -3,6 +3,7 @@
     default: {redundancy: 1}
     layers:
       conv1: {read_voltage_V: 0.3, redundancy: 2}
+    tiles: 192
 
 A layer keeps the default's value of every knob that it does not name.
 """
@@ -10,7 +11,7 @@ A layer keeps the default's value of every knob that it does not name.
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -20,10 +21,15 @@ from hwsim.tile.spec import Knobs, TileSpec
 
 
 class Design(Spec):
-    """Knobs for a whole network: `layers` where a layer is named, else `default`."""
+    """Knobs for a whole network: `layers` where a layer is named, else `default`.
+
+    tiles: those that may be used in all, for replicas of layers that others wait for; None: what
+        one replica of every layer needs, in whole clusters.
+    """
 
     default: Knobs = Knobs()
     layers: dict[str, Knobs] = Field(default_factory=dict)
+    tiles: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="before")
     @classmethod

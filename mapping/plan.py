@@ -174,8 +174,7 @@ def plan(
 
     Args:
         design: knobs per layer; None keeps the tile's own.
-        tiles: tiles that may be used in all; None: what one replica of every layer needs,
-            rounded up to whole clusters.
+        tiles: tiles that may be used in all; None: as the design says.
         replicas: this many replicas of every layer (at most its products), not balanced.
         where: the design's file, for messages.
     Raises:
@@ -185,7 +184,7 @@ def plan(
     design = design or Design()
     check_design(design, [layer.name for layer in layers], arch.tile, where)
     drafts = [_draft(layer, arch, design.knobs(layer.name)) for layer in layers]
-    counts = _replicas([draft.demand for draft in drafts], arch, tiles, replicas)
+    counts = _replicas([draft.demand for draft in drafts], arch, tiles or design.tiles, replicas)
     placed: list[LayerPlan] = []
     first = 0
     for draft, count in zip(drafts, counts, strict=True):

@@ -1,5 +1,6 @@
 """What settings cost, by the cost model that reports use; nothing is priced here."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,16 +21,23 @@ from optim.problem import Problem
 
 #: Tuning images that show how often word lines are driven.
 DRIVE_IMAGES = 32
+#: Clusters are added for replicas by this part of the fewest; each time must save this share of
+#: the energy, or the next one.
+CLUSTER_STEP, WORTH = 0.25, 0.01
 
 
 @final
 @dataclass(frozen=True)
 class Price:
-    """A design's whole cost: energy of an inference by layer and digital node, tiles, area."""
+    """A design's whole cost: energy of an inference by layer and digital node, tiles, area.
+
+    budget: tiles that the plan was given, as a design says it.
+    """
 
     plan: Plan
     by_layer_J: Mapping[str, float]
     area_m2: float
+    budget: int | None
 
     @property
     def energy_J(self) -> float:
@@ -56,25 +64,46 @@ class Price:
 @final
 @dataclass(frozen=True)
 class Pricing:
-    """Prices of designs of a problem."""
+    """Prices of designs of a problem.
+
+    A design that names no tiles is given as many clusters as take the least energy: replicas of
+    the layers that others wait for shorten the time over which the whole chip leaks.
+    """
 
     problem: Problem
 
     def price(self, design: Design) -> Price:
         """The whole chip under `design`, however large."""
-        key = tuple(design.knobs(shape.name) for shape in self.problem.shapes)
+        key = (design.tiles, *(design.knobs(shape.name) for shape in self.problem.shapes))
         if key not in self._prices:
             self._prices[key] = self._price(design)
         return self._prices[key]
 
     def _price(self, design: Design) -> Price:
+        best = self._placed(design)
+        if design.tiles is not None:
+            return best
+        chip, fewest, failures = self.problem.arch.chip, best.plan.clusters, 0
+        step = math.ceil(CLUSTER_STEP * fewest)
+        clusters = fewest + step
+        while failures < 2 and clusters <= (chip.max_clusters or math.inf):
+            larger = self._placed(design.replace(tiles=clusters * chip.tiles_per_cluster))
+            if larger.energy_J < (1 - WORTH) * best.energy_J:
+                best, failures = larger, 0
+            else:
+                failures += 1
+            clusters += step
+        return best
+
+    def _placed(self, design: Design) -> Price:
         arch, technology = self._unbounded, self.problem.technology
         placed = plan(self.problem.shapes, arch, design)
         counts = self.counts(placed)
         interval_s = plan_interval_s(placed, arch, self.problem.network.network)
         joules = layer_energies(placed, arch, technology, counts, interval_s)
         by_layer = {name: total_J(parts) for name, parts in joules.items()}
-        return Price(placed, by_layer, sum(area(arch, technology, placed.clusters).values()))
+        area_m2 = sum(area(arch, technology, placed.clusters).values())
+        return Price(placed, by_layer, area_m2, design.tiles)
 
     def counts(self, placed: Plan) -> Mapping[str, EventCounts]:
         """Events of one inference, by layer and digital node."""
@@ -102,7 +131,7 @@ class Pricing:
         return self._seen[dac_bits]
 
     @cached_property
-    def _prices(self) -> dict[tuple[Knobs, ...], Price]:
+    def _prices(self) -> dict[tuple[int | Knobs | None, ...], Price]:
         return {}
 
     @cached_property

@@ -52,6 +52,11 @@ class Candidate:
     accepted: bool  # worth a certificate
     added: float | None = None  # damage, summed over layers that were measured one by one
 
+    @property
+    def placed(self) -> Design:
+        """The design with the tiles that it is priced for."""
+        return self.design.replace(tiles=self.price.budget)
+
 
 @final
 @dataclass(frozen=True)

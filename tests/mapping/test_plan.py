@@ -81,6 +81,8 @@ def test_spare_tiles_of_the_last_cluster_balance_the_pipeline(arch: Arch) -> Non
     assert balanced.bottleneck_cycles * 20 < alone.bottleneck_cycles
     assert plan(LAYERS, arch, tiles=96) == balanced
     assert plan(LAYERS, arch, tiles=19) == alone
+    assert plan(LAYERS, arch, Design(tiles=19)) == alone
+    assert plan(LAYERS, arch, Design(tiles=19), tiles=96) == balanced
 
 
 def test_precision_of_a_layer_goes_before_that_of_the_architecture(arch: Arch) -> None:
