@@ -5,10 +5,13 @@
 3. Budgets are tried from the largest down: the design, all layers together, is simulated on the
    tuning images until one keeps the accuracy, so additivity only steers.  From there, and from
    the best setting for all layers alike, what single layers can still give up is tried.
-4. The design is certified on the testing images; one that fails tightens the budget.
+4. The design is certified on the testing images; one that fails tightens the budget, and once
+   one is certified, budgets between it and the last failure may find a cheaper one.
 
-Designs of attempt n do not depend on any testing image, given that those before failed: the
-errors of the attempts add up to the target's.
+What is proposed depends on testing images by the verdicts before it alone.  Attempt 2 is made
+after a failure; later ones after any of 2^(n - 2) sequences of verdicts, each with a design of its
+own: with errors of 1/2, and 1/4^(n - 1) from attempt 2 on, those of all designs that might ever be
+tried add up to at most the target's.
 """
 
 import math
@@ -31,7 +34,8 @@ from optim.target import Target
 _SCAN = 12  # budgets in equal ratios
 _BISECTIONS = 3  # between the last one refused and the first one accepted
 _REFINEMENTS = 32  # changes of single layers that are tried
-_ROUNDS = 4
+_ROUNDS = 5
+_WORTH = 0.01  # what an attempt must save of the energy of a certified design
 _TIGHTER = 0.6  # of the damage after a failed certificate
 #: Refused changes one after another with which refinement ends.
 _PATIENCE = 8
@@ -110,22 +114,26 @@ class Judge:
 
     def find(self, proposer: Proposer) -> Found:
         """The cheapest certified design, else the closest one."""
-        ceiling, last = math.inf, None
-        for attempt in range(_ROUNDS):
+        passed, failed = 0.0, math.inf  # damages
+        best, last, ceiling = None, None, math.inf
+        for attempt in range(1, _ROUNDS + 1):
             candidate = proposer.cheapest(ceiling)
-            if candidate is None:
+            if candidate is None or (best is not None and not _saves(candidate, best.candidate)):
                 break
-            last = Found(candidate, self._certificate(candidate, attempt), attempt + 1)
+            last = Found(candidate, self._certificate(candidate, attempt), attempt)
             if last.certified:
-                return last
-            ceiling = candidate.outcome.damage * _TIGHTER
-        return last or Found(proposer.safest(), None, 0)
+                best, passed = last, ceiling
+            else:
+                failed = candidate.outcome.damage
+            if failed <= passed or passed == math.inf:  # nothing lies between
+                break
+            ceiling = failed * _TIGHTER if best is None else math.sqrt(passed * failed)
+        return best or last or Found(proposer.safest(), None, 0)
 
     def _certificate(self, candidate: Candidate, attempt: int) -> SequentialTest:
         """Testing images on fresh devices, until the answer is certain or will not come."""
-        # The errors of all attempts sum to the target's: error * (1/2 + 1/4 + ...).
         target = self.target
-        test = target.test(target.error / 2 ** (attempt + 1))
+        test = target.test(target.error / max(2, 4 ** (attempt - 1)))
         for number, images in enumerate(target.blocks):
             self.progress("certificate", number, len(target.blocks))
             right = self.evaluator.rights(candidate.design, len(test.observations), images)
@@ -134,6 +142,10 @@ class Judge:
                 break
         self.progress("certificate", len(target.blocks), len(target.blocks))
         return test
+
+
+def _saves(candidate: Candidate, certified: Candidate) -> bool:
+    return candidate.price.energy_J < (1 - _WORTH) * certified.price.energy_J
 
 
 @final

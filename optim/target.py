@@ -14,7 +14,7 @@ from optim.certify import SequentialTest
 from optim.race import clearly_above
 
 #: Devices that a certificate programs at most, where they differ; images otherwise.
-DEVICES, IMAGES = 1250, 5000
+DEVICES, IMAGES = 1250, 20000
 #: Images drawn from the test set for one device, where they differ.
 DRAWN = 4
 #: Observations that are simulated between two looks.

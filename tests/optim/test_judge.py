@@ -1,5 +1,6 @@
 """Attempts at a certificate: errors that add up, tighter ceilings, images of their own."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,14 +37,15 @@ class Proposals:
     def cheapest(self, ceiling):
         self.ceilings.append(ceiling)
         number = len(self.ceilings)
-        return self._candidate(number) if number <= self.count else None
+        return self._candidate(number, ceiling) if number <= self.count else None
 
     def safest(self):
-        return self._candidate(8, accepted=False)
+        return self._candidate(8, np.inf, accepted=False)
 
-    def _candidate(self, copies, accepted=True):
+    def _candidate(self, copies, ceiling, accepted=True):
         design = Design.model_validate({"default": {"redundancy": copies}})
-        return Candidate(design, Outcome(self.damage, RIGHT[None]), None, accepted)
+        price = SimpleNamespace(energy_J=1.0 / copies)  # every proposal saves something
+        return Candidate(design, Outcome(min(self.damage, ceiling), RIGHT[None]), price, accepted)
 
 
 def judge(evaluator, **changes):
@@ -60,19 +62,64 @@ def test_a_design_that_keeps_the_accuracy_is_certified_in_the_first_attempt_at_h
     assert found.test.error == 0.04
 
 
-def test_a_failure_tightens_the_damage_and_halves_the_error_again():
-    """Errors 1/2 + 1/4 + ... of the stated one: a wrong certificate in any attempt is as rare."""
-    evaluator, proposals = Rights(0.5, 0.5, 1.0), Proposals(4)
+def test_a_failure_tightens_the_damage_and_the_error():
+    evaluator, proposals = Rights(0.5, 0.5, 1.0), Proposals(3)
     found = judge(evaluator).find(proposals)
     assert found.certified
     assert found.rounds == 3
-    assert found.test.error == pytest.approx(0.08 / 8)
-    assert proposals.ceilings == [np.inf, pytest.approx(0.3), pytest.approx(0.3)]
+    assert found.test.error == pytest.approx(0.08 / 16)
+    assert proposals.ceilings[:3] == [np.inf, pytest.approx(0.3), pytest.approx(0.18)]
+
+
+def test_after_a_certificate_budgets_up_to_the_last_failure_are_tried():
+    """Fails at a damage of 0.5, holds below 0.3: between them once right, then wrong."""
+    evaluator, proposals = Rights(0.5, 1.0, 1.0, 0.5, 0.5), Proposals(5)
+    found = judge(evaluator).find(proposals)
+    assert found.candidate.design.default.redundancy == found.rounds == 3
+    between = 0.5 * 0.6**0.5
+    assert proposals.ceilings[:4] == [
+        np.inf,
+        pytest.approx(0.3),
+        pytest.approx(between),
+        pytest.approx((0.5 * between) ** 0.5),
+    ]
+
+
+def test_a_proposal_that_saves_nothing_ends_the_attempts():
+    class Dearer(Proposals):
+        def cheapest(self, ceiling):
+            found = super().cheapest(ceiling)
+            found.price.energy_J = 1.0 if len(self.ceilings) > 1 else 0.5
+            return found
+
+    evaluator, proposals = Rights(0.5, 1.0, 1.0), Dearer(3)
+    found = judge(evaluator).find(proposals)
+    assert (found.rounds, len(proposals.ceilings)) == (2, 3)
+    assert {copies for copies, _, _ in evaluator.asked} == {1, 2}
+
+
+def test_errors_of_all_designs_that_verdicts_lead_to_add_up_to_at_most_the_stated_one():
+    """Every sequence of verdicts (one image more or less decides each) leads to its own design."""
+    designs: dict[tuple, float] = {}
+    for verdicts in itertools.product([0.5, 1.0], repeat=5):
+        evaluator, proposals = Rights(*verdicts), Proposals(5)
+        own, errors = judge(evaluator), []
+        certificate = own._certificate
+
+        def noted(candidate, attempt, certificate=certificate, errors=errors):
+            errors.append(certificate(candidate, attempt).error)
+            return certificate(candidate, attempt)
+
+        object.__setattr__(own, "_certificate", noted)
+        own.find(proposals)
+        designs |= {verdicts[:at]: error for at, error in enumerate(errors)}
+    assert len(designs) > 8
+    assert sum(designs.values()) <= 0.08
 
 
 def test_observations_of_a_failed_design_do_not_count_for_the_next():
     evaluator = Rights(0.5, 1.0)
-    found = judge(evaluator).find(Proposals(4))
+    found = judge(evaluator).find(Proposals(2))
     own = sum(count for copies, _, count in evaluator.asked if copies == 2)
     assert len(found.test.observations) == own
     assert set(found.test.observations) == {0.5}  # no difference to the reference
@@ -108,4 +155,4 @@ def test_attempts_end():
     proposals = Proposals(100)
     found = judge(Rights(*[0.5] * 100)).find(proposals)
     assert not found.certified
-    assert found.rounds == len(proposals.ceilings) == 4
+    assert found.rounds == len(proposals.ceilings) == 5
