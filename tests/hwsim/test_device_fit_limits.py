@@ -1,0 +1,115 @@
+"""Reads that a fit can say little of, or that its model does not hold for: what it says then."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hwsim.device.fit import fit_device
+from hwsim.device.fluctuation import fluctuation_amplitude, level_step
+from hwsim.device.reads import CellReads
+from hwsim.device.spec import AmplitudeLaw
+from hwsim.device.telegraph import fit_cells
+from hwsim.errors import DataError
+from tests.reference.reads import cells_of, jumping, measured
+
+Array = NDArray[np.float64]
+
+
+def test_noise_alone_is_hardly_ever_taken_for_two_states() -> None:
+    random = np.random.default_rng(3)
+    times = 1.0 + np.arange(100)
+    cells = [CellReads(str(c), 0, times, 1e-5 + 1e-6 * random.normal(size=100)) for c in range(400)]
+    assert sum(cell.fluctuates for cell in fit_cells(cells, 1.0, drift=True)) <= 2
+
+
+def test_a_second_trap_is_noted_for_it_cannot_be_fitted() -> None:
+    def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
+        times = 100 + np.arange(200.0)
+        states = jumping(random, times, 5, 5) + jumping(random, times, 9, 9)
+        return times, (5 + 15 * level) * 1e-6 + 1e-6 * states + 0.1e-6 * random.normal(size=200)
+
+    report = fit_device(measured(cells_of(make, 10)), "x").report
+    assert report.residuals_rejected > 0.9
+    assert any("more than one trap" in note for note in report.notes)
+
+
+def test_dwell_times_near_the_length_of_the_measurement_are_noted() -> None:
+    def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
+        times = 100 + np.arange(60.0)
+        states = jumping(random, times, 40, 40)
+        return times, (5 + 15 * level) * 1e-6 + 1e-6 * states + 0.1e-6 * random.normal(size=60)
+
+    report = fit_device(measured(cells_of(make, 20)), "x").report
+    assert any("near the length of the measurement (59 s)" in note for note in report.notes)
+
+
+def test_cells_may_have_different_numbers_of_reads() -> None:
+    random = np.random.default_rng(5)
+    lengths = (3, 30, 100, 250)
+    cells = []
+    for c, size in enumerate(lengths):
+        times = 1.0 + np.arange(size)
+        value = 1e-5 + 1e-6 * jumping(random, times, 5, 5) + 0.1e-6 * random.normal(size=size)
+        cells.append(CellReads(str(c), 0, times, value))
+    together = fit_cells(cells, 1.0, drift=False)
+    for cell, fit in zip(cells, together, strict=True):
+        (alone,) = fit_cells([cell], 1.0, drift=False)
+        assert fit.amplitude_S == pytest.approx(alone.amplitude_S, rel=1e-3)
+        assert fit.residual.size == cell.time_s.size
+    assert [fit.fluctuates for fit in together] == [False, True, True, True]
+
+
+def test_reads_without_any_noise_are_fitted_too() -> None:
+    def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
+        times = 100 + np.arange(40.0)
+        return times, np.full(40, (0 + 10 * level) * 1e-6)
+
+    report = fit_device(measured(cells_of(make, 4)), "x").report
+    assert (report.device.conductance_min_S, report.device.conductance_max_S) == (0.0, 1e-5)
+    assert report.device.fluctuation is None
+    assert report.levels[1].spread_S == 0
+
+
+def test_times_that_span_less_than_a_factor_of_two_say_nothing_about_drift() -> None:
+    def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
+        return 100 + np.arange(30.0), (1 + 9 * level) * 1e-6 + 1e-7 * random.normal(size=30)
+
+    report = fit_device(measured(cells_of(make, 5)), "x").report
+    assert report.drift is None
+    assert report.device.drift is None
+    assert any("drift was not looked for" in note for note in report.notes)
+
+
+def test_levels_that_are_not_even_and_odd_amplitudes_are_said_and_tabulated() -> None:
+    random = np.random.default_rng(9)
+    times = 100 + np.arange(100.0)
+    level_S, amplitude_S = (1e-6, 2e-6, 3e-6, 10e-6), (0.2e-6, 0.6e-6, 0.2e-6, 0.4e-6)
+    cells = tuple(
+        CellReads(
+            f"{level}.{index}",
+            level,
+            times,
+            level_S[level]
+            + 0.02e-6 * random.normal()
+            + amplitude_S[level] * jumping(random, times, 4, 4)
+            + 0.03e-6 * random.normal(size=100),
+        )
+        for level in range(4)
+        for index in range(8)
+    )
+    report = fit_device(measured(cells), "x").report
+    (note,) = [note for note in report.notes if "not evenly spaced" in note]
+    assert "level 2 lies -1.3" in note
+    found = fluctuation_amplitude(report.device, 2) * level_step(report.device, 2)
+    np.testing.assert_allclose(found, amplitude_S, rtol=0.05)
+    assert report.device.fluctuation is not None
+    assert report.device.fluctuation.law is AmplitudeLaw.POINTS
+    assert report.device.conductance_max_S == pytest.approx(10e-6, rel=0.02)
+
+
+def test_conductance_must_rise_with_the_level() -> None:
+    def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
+        return 1 + np.arange(30.0), (9 - 5 * level) * 1e-6 + 1e-8 * random.normal(size=30)
+
+    with pytest.raises(DataError, match=r"^reads.csv: expected conductance to rise with the level"):
+        fit_device(measured(cells_of(make, 5)), "x")
