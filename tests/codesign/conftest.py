@@ -1,17 +1,29 @@
-"""What tests share: a result for reports, processes, a cluster on this machine."""
+"""What tests share: a result for reports, the file of a sweep, processes, a cluster."""
 
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from codesign.report import Result
 
 PATIENCE_S = 900.0  # kernels may have to be compiled first, on a busy machine
+DIGITS = Path(__file__).resolve().parents[2] / "codesign" / "demo" / "digits.onnx"
+#: A sweep's base of which a point takes moments, and an axis of two points.
+BASE: dict[str, Any] = {
+    "network": str(DIGITS),
+    "data": "digits",
+    "samples": 4,
+    "device_samples": 1,
+    "arch": "emt",
+}
+BITS = {"arch.tile.adc.bits": [6, 8]}
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +58,18 @@ def plain_result() -> Callable[..., Result]:
         )
 
     return make
+
+
+@pytest.fixture
+def sweep_file(tmp_path: Path) -> Callable[..., Path]:
+    """`sweep_file(**keys)`: the file of a sweep."""
+
+    def write(**keys: Any) -> Path:
+        file = tmp_path / "sweep.yaml"
+        file.write_text(yaml.safe_dump({"base": BASE, **keys}, sort_keys=False))
+        return file
+
+    return write
 
 
 def until(ready: Callable[[], Any]) -> Any:
