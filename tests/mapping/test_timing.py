@@ -13,26 +13,18 @@ from hwsim.chip.load import load_arch
 from hwsim.chip.pipeline import trace
 from hwsim.chip.spec import Arch
 from hwsim.chip.timing import Cause
-from hwsim.errors import MappingError
 from hwsim.tile.schedule import mvm_interval_cycles
-from mapping.counts import plan_counts
-from mapping.dependence import node_rows
 from mapping.network import Network, Node
 from mapping.onnx_import import import_network
-from mapping.operators import OPERATORS
 from mapping.plan import Plan, plan
 from mapping.shapes import LayerShape, layer_shapes
 from mapping.stations import plan_flow
 from mapping.table import map_json, map_table
 from mapping.timing import plan_interval_s, plan_time
 from tests.reference.stepwise import finish_times
+from tests.reference.timed_networks import EMT, Graph, conv, small
 
 ROOT = Path(__file__).parents[2]
-_PRESET = load_arch("emt")
-#: With an adder and a requantiser per cluster, which are slower than the tiles.
-EMT = _PRESET.replace(
-    chip=_PRESET.chip.replace(shift_adds_per_cluster=1, requantizers_per_cluster=1)
-)
 WIDE = 1 << 40  # bits per beat, operations per cycle: as good as infinite
 
 
@@ -47,55 +39,6 @@ def wide(arch: Arch) -> Arch:
         pool_units_per_cluster=WIDE,
     )
     return arch.replace(chip=chip)
-
-
-def small(bus_bits: int = 32, tiles_per_group: int = 2, units: int = 1) -> Arch:
-    """Few short products, so that a simulation cycle by cycle is quick; tiles of 8 by 8 cells."""
-    adc = EMT.tile.adc.model_copy(update={"columns_per_adc": 1, "bits": 4})
-    tile = EMT.tile.model_copy(
-        update={"rows": 8, "cols": 16, "adc": adc, "read_cycles": 2, "dac_bits": 2}
-    )
-    chip = EMT.chip.replace(
-        tiles_per_group=tiles_per_group,
-        groups_per_cluster=2,
-        bus_bits=bus_bits,
-        flit_bits=bus_bits,
-        clusters_per_router=1,
-        shift_adds_per_cluster=units,
-        requantizers_per_cluster=units,
-        activation_units_per_cluster=units,
-        pool_units_per_cluster=units,
-    )
-    return EMT.model_copy(update={"tile": tile, "chip": chip})
-
-
-def conv(name: str, source: str, kernel: int = 3, stride: int = 1, pad: int = 1) -> Node:
-    pads = (pad, pad, pad, pad)
-    attributes = {"strides": (stride, stride), "pads": pads}
-    return Node(name, "conv", (source, f"{name}.w"), name, attributes)
-
-
-class Graph:
-    """A network of shapes, node by node."""
-
-    def __init__(self, channels: int, size: int) -> None:
-        self.nodes: list[Node] = []
-        self.shapes: dict[str, tuple[int, ...]] = {"x": (1, channels, size, size)}
-
-    def add(self, node: Node, outputs: int = 0, kernel: int = 1) -> "Graph":
-        source = self.shapes[node.inputs[0]]
-        if outputs and len(source) == 4:
-            self.shapes[node.inputs[1]] = (outputs, source[1], kernel, kernel)
-        elif outputs:
-            self.shapes[node.inputs[1]] = (source[1], outputs)
-        arrays = [np.zeros(self.shapes[name], np.float32) for name in node.inputs]
-        self.shapes[node.output] = OPERATORS[node.op](node, arrays).shape
-        self.nodes.append(node)
-        return self
-
-    def network(self) -> Network:
-        last = self.nodes[-1].output
-        return Network("net", ("x",), (last,), tuple(self.nodes), self.shapes, {})
 
 
 @st.composite
@@ -249,155 +192,6 @@ def test_a_branch_meets_the_other_row_by_row() -> None:
     joined = dict(zip((s.name for s in flow.stations), traces, strict=True))
     rows = [joined["b"].finished[8 * (row + 1) - 1] for row in range(8)]
     assert joined["sum"].ready == rows  # b's rows come after a's
-
-
-def test_buses_carry_what_the_energy_counts_in_whole_beats() -> None:
-    layer = LayerShape(name="a", rows=300, cols=40, mvms_per_inference=50)
-    placed = plan([layer], EMT, replicas=1)
-    flow, _ = plan_flow(placed, EMT)
-    beats = dict(zip(flow.resources, flow.loads(), strict=True))["bus of cluster 0"]
-    carried = beats * EMT.chip.bus_bits
-    counted = plan_counts(placed, EMT)["a"].bus_bits
-    assert counted <= carried < counted + 2 * 50 * EMT.chip.bus_bits
-
-
-def test_adders_set_the_pace_when_they_are_slower_than_the_tiles() -> None:
-    layer = LayerShape(name="a", rows=128 * 5, cols=256, mvms_per_inference=10)
-    placed = plan([layer], EMT, replicas=1)
-    time = plan_time(placed, EMT)
-    assert time.bottleneck == "adders of cluster 0"
-    # 4 additions per output, one a cycle, against 576 cycles of the tiles.
-    assert time.interval_cycles == 10 * 4 * 256 > placed.bottleneck_cycles
-    stalls = time.layers[0].stalls
-    assert max(stalls, key=stalls.__getitem__) is Cause.ACCUMULATION
-
-
-def test_layers_in_different_clusters_send_through_routers() -> None:
-    arch = small(bus_bits=64, tiles_per_group=1)  # two tiles in a cluster
-    layers = [LayerShape(name=n, rows=8, cols=2, mvms_per_inference=6) for n in "ab"]
-    apart = plan_time(plan(layers, arch, replicas=2), arch)
-    together = plan_time(plan(layers, arch, replicas=1), arch)
-    used = {
-        use.resource
-        for step in apart.flow.stations[0].steps[-1:]
-        for uses in step.ways
-        for use in uses
-    }
-    assert {apart.flow.resources[number] for number in used} == {
-        "output of router 0",
-        "input of router 1",
-    }
-    assert not together.flow.stations[0].steps[-1].ways[0]
-    # One cycle to write, and one for the hop.
-    assert [time.flow.stations[0].steps[-1].extra for time in (together, apart)] == [1, 2]
-
-
-def test_clusters_between_a_layers_first_and_last_are_one_in_the_flow() -> None:
-    layers = [LayerShape(name="a", rows=128 * 40, cols=16 * 40)]
-    flow, _ = plan_flow(plan(layers, EMT), EMT)
-    buses = [name for name in flow.resources if name.startswith("bus")]
-    assert buses == ["bus of cluster 0", "bus of cluster 8", "bus of cluster 16"]
-
-
-def test_a_chain_needs_room_for_the_whole_result_of_a_layer() -> None:
-    layers = [LayerShape(name=n, rows=16, cols=16, mvms_per_inference=100) for n in "ab"]
-    tight = EMT.replace(chip=EMT.chip.replace(buffer_bytes=1000))
-    time = plan_time(plan(layers, EMT, replicas=1), EMT)
-    assert time.buffer_bytes["a"] == 16 * 100  # one byte each
-    assert time.overflows == {}
-    needed = sum(time.buffer_bytes.values())
-    assert plan_time(plan(layers, tight, replicas=1), tight).overflows == {0: needed}
-
-
-def test_rows_that_a_window_has_passed_leave_the_buffer() -> None:
-    graph = Graph(4, 16).add(conv("a", "x"), 4, 3).add(conv("b", "a"), 4, 3)
-    network = graph.network()
-    time = plan_time(plan(layer_shapes(network), EMT, replicas=1), EMT, network)
-    # Three rows under the window, and what is written meanwhile.
-    assert 3 * 16 * 4 < time.buffer_bytes["a"] < 5 * 16 * 4
-
-
-@pytest.mark.parametrize(
-    ("op", "attributes", "key"),
-    [
-        ("max_pool", {"kernel": (2, 2), "strides": (2, 2)}, "pool_units_per_cluster"),
-        ("sigmoid", {}, "activation_units_per_cluster"),
-    ],
-)
-def test_a_node_whose_units_are_missing_is_named(op: str, attributes: dict, key: str) -> None:
-    graph = Graph(4, 8).add(conv("a", "x"), 4, 3)
-    network = graph.add(Node("node", op, ("a",), "node", attributes)).network()
-    arch = EMT.replace(chip=EMT.chip.replace(**{key: 0}))
-    message = rf"chip.{key}: expected at least 1 for node 'node' \({op}\), found 0"
-    with pytest.raises(MappingError, match=message):
-        plan_time(plan(layer_shapes(network), arch), arch, network)
-
-
-def test_row_blocks_without_an_adder_are_named() -> None:
-    arch = EMT.replace(chip=EMT.chip.replace(shift_adds_per_cluster=0))
-    layers = [LayerShape(name="a", rows=129, cols=4)]
-    with pytest.raises(
-        MappingError, match=r"shift_adds_per_cluster: expected at least 1 for .*'a'"
-    ):
-        plan_time(plan(layers, arch), arch)
-
-
-@st.composite
-def row_nodes(draw: st.DrawFn) -> tuple[Node, int]:
-    """Nodes that work row by row, and how many rows their input has."""
-    rows = draw(st.integers(4, 9))
-    stride, kernel = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    dilation = draw(st.integers(1, 2)) if rows > 4 else 1
-    pad = draw(st.integers(0, kernel - 1))
-    pads = (pad, 0, draw(st.integers(0, kernel - 1)), 0)
-    window = {"strides": (stride, 1), "pads": pads, "dilations": (dilation, 1)}
-    begin = draw(st.integers(0, rows - 1))
-    nodes = [
-        Node("n", "conv", ("x", "w"), "n", window),
-        Node("n", "max_pool", ("x",), "n", {**window, "kernel": (kernel, 1)}),
-        Node("n", "pad", ("x",), "n", {"pads": (0, 0, pad, 0, 0, 0, 1, 2)}),
-        Node("n", "slice", ("x",), "n", {"starts": (begin,), "ends": (99,), "axes": (2,),
-                                         "steps": (stride,)}),
-        Node("n", "relu", ("x",), "n"),
-        Node("n", "concat", ("x", "x"), "n", {"axis": 1}),
-    ]  # fmt: skip
-    return draw(st.sampled_from(nodes)), rows
-
-
-@given(row_nodes(), st.integers(1, 3))
-@settings(max_examples=200)
-def test_the_rows_a_node_is_said_to_need_are_those_that_change_its_output(
-    given_node: tuple[Node, int], kernel: int
-) -> None:
-    node, rows = given_node
-    shapes = {"x": (1, 1, rows, 4), "w": (1, 1, kernel, 1)}
-
-    def outputs(x: np.ndarray) -> np.ndarray:
-        tensors = {"x": x, "w": np.ones(shapes["w"], np.float32)}
-        return OPERATORS[node.op](node, [tensors[name] for name in node.inputs])
-
-    zeros = np.zeros(shapes["x"], np.float32)
-    if node.op == "conv" and node.attributes["pads"][0] >= kernel:
-        return
-    base = outputs(zeros)
-    shapes["n"] = base.shape
-    source = node_rows(Node("x", "relu", ("x",), "x"), shapes)
-    need = node_rows(node, shapes).need(0, source)
-    read = np.zeros((base.shape[2], rows), bool)
-    for row in range(rows):
-        touched = zeros.copy()
-        touched[:, :, row] = 1
-        changed = (outputs(touched) != base).any(axis=(0, 1, 3))
-        read[:, row] = changed
-    for output, (low, high) in enumerate(zip(need.first, need.until, strict=True)):
-        (changing,) = np.nonzero(read[output])
-        if base.shape[2] == 1:  # an output of a single row is not cut: it waits for everything
-            assert (low, high) == (0, rows)
-        elif node.attributes.get("dilations", (1, 1)) == (1, 1):
-            assert list(changing) == list(range(low, high))
-        else:  # rows between the taps change nothing, but have come before the last tap
-            assert all(low <= row < high for row in changing)
-            assert high == rows or high == changing[-1] + 1
 
 
 def test_products_of_the_plan_keep_their_tiles_for_the_schedules_interval() -> None:
