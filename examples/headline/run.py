@@ -61,6 +61,8 @@ CLEAN: dict[str, tuple[str, int | None]] = {
     "clean": ("", None),
     "clean, one-bit cells": ("", 1),
 }
+#: Images that `hwsim optimize` chooses by; the others certify.
+TUNING = 1000
 #: A method's sweep ends where accuracy is this far below what is wanted.
 HOPELESS = 0.03
 
@@ -229,8 +231,8 @@ class Bench:
                 str(self.source / "data.yaml"),
                 self.hardware(self.experiment.read_voltages_V[-1], cell_bits),
                 accuracy=wanted,
-                samples=2 * self.experiment.samples,
-                tuning=self.experiment.samples,
+                samples=self.experiment.samples,
+                tuning=min(TUNING, self.experiment.samples // 2),
                 population=Population.TEST_SET,
                 store=self.folder.out / "optimised.sqlite",
                 front=0,
