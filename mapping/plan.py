@@ -184,7 +184,8 @@ def plan(
     design = design or Design()
     check_design(design, [layer.name for layer in layers], arch.tile, where)
     drafts = [_draft(layer, arch, design.knobs(layer.name)) for layer in layers]
-    counts = _replicas([draft.demand for draft in drafts], arch, tiles or design.tiles, replicas)
+    budget = design.tiles if tiles is None else tiles
+    counts = _replicas([draft.demand for draft in drafts], arch, budget, replicas)
     placed: list[LayerPlan] = []
     first = 0
     for draft, count in zip(drafts, counts, strict=True):
