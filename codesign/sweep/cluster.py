@@ -82,11 +82,11 @@ class Cluster:
             for key, task in tasks.items()
         }
         for done in distributed.as_completed(futures, loop=self._client.loop):
-            if done.status == "finished":
-                yield futures[done], done.result()
-            else:
+            if done.status in ("error", "cancelled"):
                 why = done.exception() if done.status == "error" else done.status
                 yield futures[done], {"failed": f"lost by the cluster: {why}"}
+            else:  # a result that went down with its worker ("lost") is computed once more
+                yield futures[done], done.result()
 
 
 def _there(evaluate: Callable[[Any, Any], Answer], shared: Any, task: Any) -> Answer:

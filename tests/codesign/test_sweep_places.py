@@ -262,6 +262,48 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path, alone, cluster, 
     assert dict(answers(out)) == alone(12)
 
 
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        ("finished", {"energy_J": 1.0}),
+        ("lost", {"energy_J": 1.0}),
+        ("error", {"failed": "lost by the cluster: four workers died"}),
+        ("cancelled", {"failed": "lost by the cluster: cancelled"}),
+    ],
+)
+def test_a_result_that_went_down_with_its_worker_is_waited_for(monkeypatch, status, answer):
+    """A future that was done may be lost when it is looked at; Dask then computes it again."""
+    distributed = pytest.importorskip("distributed")
+    from codesign.sweep import cluster as place
+
+    class Future:
+        def __init__(self):
+            self.status = status
+
+        def result(self):
+            return {"energy_J": 1.0}
+
+        def exception(self):
+            return RuntimeError("four workers died")
+
+    class Client:
+        loop = None
+
+        def __init__(self, *_args, **_options):
+            pass
+
+        def wait_for_workers(self, *_args, **_options):
+            pass
+
+        def submit(self, *_args, **_options):
+            return Future()
+
+    monkeypatch.setattr(distributed, "Client", Client)
+    monkeypatch.setattr(distributed, "as_completed", lambda futures, loop: iter(futures))
+    own = place.Cluster("tcp://127.0.0.1:1", print)
+    assert list(own.answers({"a": None})) == [("a", answer)]
+
+
 def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path, monkeypatch, capsys):
     pytest.importorskip("distributed")
     from codesign.sweep import cluster as place
