@@ -65,12 +65,16 @@ class TrainingRequest:
 @final
 @dataclass(frozen=True)
 class Trained:
-    """Simulations before and after, the epochs between, and what every layer has of rho."""
+    """Simulations before and after, the epochs between, and what every layer has of rho.
+
+    slice_scales: of the layers whose slices use different parts of the window.
+    """
 
     before: Result
     after: Result
     history: list[Epoch]
     rho: Mapping[str, float]
+    slice_scales: Mapping[str, tuple[float, ...]]
     files: tuple[Path, ...]
 
 
@@ -91,13 +95,14 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
         asked.checkpoint.unlink(missing_ok=True)
     training = Training(network, examples, asked.recipe, asked.checkpoint)
     history = training.run(lambda done, steps: progress("training", done, steps))
-    windows = has_windows(case)
+    scales = network.slice_scales()
+    design = design_of(network.rho(), start.default, windows=has_windows(case), scales=scales)
     files = tuple(
         asked.out / name
         for name in ("network.onnx", "design.yaml", "before.yaml", "history.csv", "history.json")
     )
     export_network(network.integers(), files[0])
-    write_whole(files[1], design_of(network.rho(), start.default, windows=windows).to_yaml())
+    write_whole(files[1], design.to_yaml())
     write_whole(files[2], start.to_yaml())
     write_whole(files[3], _table(history))
     write_whole(files[4], json.dumps([vars(epoch) for epoch in history], indent=2) + "\n")
@@ -110,7 +115,7 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
         )
         for own, design in ((asked.network, files[2]), (files[0], files[1]))
     )
-    return Trained(before, after, history, network.rho(), (*files, asked.checkpoint))
+    return Trained(before, after, history, network.rho(), scales, (*files, asked.checkpoint))
 
 
 def digit_bits(case: Case, recipe: Recipe) -> int:
@@ -161,6 +166,7 @@ def record(asked: TrainingRequest, done: Trained) -> dict[str, Any]:
         "before": _summary(done.before),
         "after": _summary(done.after),
         "rho": dict(done.rho),
+        "slice_scales": dict(done.slice_scales),
         "history": [vars(epoch) for epoch in done.history],
         "files": [str(file) for file in done.files],
     }

@@ -201,7 +201,8 @@ def _problem(kind: type[BaseModel], problem: Any) -> str:
     prefix = f"{path}: " if path else ""
     if problem["type"] == "value_error":
         return f"{prefix}{message}"
-    return f"{prefix}{message.replace('input should be', 'expected')}, found {shown}"
+    expected = message.replace("input should be", "expected").replace("valid tuple", "list")
+    return f"{prefix}{expected}, found {shown}"
 
 
 def _near_key(kind: Any, location: tuple[Any, ...]) -> str:

@@ -101,7 +101,7 @@ def assumed_pulses(layer: LayerPlan, arch: Arch, activity: Activity) -> EventCou
     redundancy, mvms = layer.knobs.redundancy, layer.mvms_per_inference
     columns = geometry.columns_per_weight
     # One cell of a pair is empty: of `columns` cells only one per slice holds a level.
-    level = activity.level * geometry.max_level * geometry.slices.count
+    level = activity.level * geometry.max_level * slice_scales(layer, geometry.slices.count).sum()
     pulses, lines = mvms * per_input * redundancy, layer.groups * layer.rows * layer.col_blocks
     return EventCounts(
         row_pulses=pulses * lines,
@@ -138,17 +138,24 @@ def measured_pulses(
     Args:
         row_pulses: (groups, K) unit pulses on each input, summed over all products.
         row_swings: (groups, K) digits that are not 0 of each input, summed over all products.
-        row_levels: (groups, K) sum of the cell levels along each input's word lines, one copy.
+        row_levels: (slices, groups, K) sum of the cell levels along each input's word lines, one
+            copy; counted are steps of the slice with the widest window.
     """
     redundancy = layer.knobs.redundancy
     columns = layer.cols * layer.geometry(arch.tile).columns_per_weight
+    levels = np.tensordot(slice_scales(layer, len(row_levels)), row_levels, 1)
     per_group = row_pulses.sum(axis=1, dtype=np.float64)
     return EventCounts(
         row_pulses=float(per_group.sum()) * layer.col_blocks * redundancy,
         row_swings=float(row_swings.sum()) * layer.col_blocks * redundancy,
         cell_pulses=float(per_group @ crossed_groups(layer)) * columns * redundancy,
-        level_pulses=float((row_pulses.astype(np.float64) * row_levels).sum()) * redundancy,
+        level_pulses=float((row_pulses.astype(np.float64) * levels).sum()) * redundancy,
     )
+
+
+def slice_scales(layer: LayerPlan, slices: int) -> NDArray[np.float64]:
+    """(slices,) level step of each slice of a weight, against the widest one's."""
+    return np.array(layer.knobs.slice_scales or (1.0,) * slices)
 
 
 def crossed_groups(layer: LayerPlan) -> NDArray[np.int64]:

@@ -26,7 +26,7 @@ class Counter(Protocol):
         """(groups, K) digits that were not 0 on each input so far, one copy."""
 
     def row_levels(self) -> NDArray[np.int64]:
-        """(groups, K) sum of the stored levels along each input's word line, one copy."""
+        """(slices, groups, K) sum of the stored levels along each input's word line, one copy."""
 
 
 @final

@@ -106,7 +106,7 @@ class _Counter:
         self._pulses_of = pulses_of_codes(every, phases).astype(np.uint8)
         self._swings_of = swings_of_codes(every, phases).astype(np.uint8)
         self._levels, self._share = levels, share
-        self._pulses, self._swings = np.zeros((2, *levels.shape), np.int64)
+        self._pulses, self._swings = np.zeros((2, *levels.shape[1:]), np.int64)
         self._seen = self._picked = 0
         self._sum = self._squares = 0.0
         self._lock = threading.Lock()
@@ -118,7 +118,8 @@ class _Counter:
         pulses = self._pulses_of[picked.view(np.uint16)]
         rows = pulses.sum(axis=0, dtype=np.int64)
         swings = self._swings_of[picked.view(np.uint16)].sum(axis=0, dtype=np.int64)
-        each = pulses.reshape(len(picked), -1) @ self._levels.reshape(-1).astype(np.float64)
+        levels = self._levels.sum(axis=0, dtype=np.float64).reshape(-1)
+        each = pulses.reshape(len(picked), -1) @ levels
         with self._lock:
             self._pulses += rows
             self._swings += swings

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from hwsim.cosim.matrix import CycleCount, VerilatedMatrix
 from hwsim.cosim.verilated import VerilatedRequantizer
+from hwsim.errors import MappingError
 from hwsim.peripherals.requantizer import Requantizer
 from hwsim.tile.matrix import ProgrammedMatrix
 from mapping.execute import Requantize
 from mapping.execute_tiles import TileBackend, TileLayer
-from mapping.plan import Plan
+from mapping.plan import LayerPlan, Plan
 
 
 @final
@@ -54,7 +55,7 @@ class RtlBackend:
             if layers is not None and layer.name not in layers:
                 continue
             matrices = tuple(
-                VerilatedMatrix(_programmed(matrix), f"layer {layer.name!r}", strict=strict)
+                VerilatedMatrix(_programmed(matrix, layer), f"layer {layer.name!r}", strict=strict)
                 for matrix in tiles.layer(layer.name).matrices
             )
             self._matrices[layer.name] = matrices
@@ -119,7 +120,9 @@ class RtlBackend:
             self._idle.append(model)
 
 
-def _programmed(matrix: object) -> ProgrammedMatrix:
+def _programmed(matrix: object, layer: LayerPlan) -> ProgrammedMatrix:
     if not isinstance(matrix, ProgrammedMatrix):
-        raise TypeError(f"expected a programmed matrix, found {type(matrix).__name__}")
+        raise MappingError(
+            f"layer {layer.name!r}: slice_scales: expected none for products by the RTL, found some"
+        )
     return matrix

@@ -20,8 +20,9 @@ from hwsim.tile.converter import (
     full_shift,
 )
 from hwsim.tile.geometry import Geometry
-from hwsim.tile.knobs import device_with
+from hwsim.tile.knobs import devices_with
 from hwsim.tile.matrix import Products, ProgrammedMatrix
+from hwsim.tile.sliced import SlicedMatrix
 from hwsim.tile.spec import Engine
 from mapping.execute import IdealBackend, LayerKernel, run
 from mapping.fault_map import FaultMap
@@ -71,7 +72,7 @@ class TileBackend:
             geometry = layer.geometry(arch.tile)
             converter = Converter(geometry.tile.adc.bits, shift, converts_differences(geometry))
             weights = layer_weights(network, layer.name)
-            device = None if ideal_device else device_with(arch.device, layer.knobs)
+            devices = None if ideal_device else devices_with(arch.device, layer.knobs)
             parts = _packs(weights, layer.groups_per_array)
             held: list[Any] = [None] * len(parts)
             if faults and layer.name in faults and not ideal_device:
@@ -79,8 +80,8 @@ class TileBackend:
                 packs = _packs(by_group, layer.groups_per_array)
                 held = [pack.swapaxes(0, 1) for pack in packs]
             matrices = tuple(
-                ProgrammedMatrix(
-                    part, geometry, converter, device, (*place, pack), engine, arch.scenario, stuck
+                _matrix(
+                    part, geometry, converter, devices, (*place, pack), engine, arch.scenario, stuck
                 )
                 for pack, (part, stuck) in enumerate(zip(parts, held, strict=True))
             )
@@ -96,7 +97,7 @@ class Matrix(Protocol):
 
     @property
     def row_levels(self) -> NDArray[np.int64]:
-        """(rows,) sum of the stored levels along each word line, one copy."""
+        """(slices, rows) sum of the stored levels along each word line, one copy."""
 
     def multiply(self, codes: NDArray[np.int16], first: int = 0) -> Products:
         """Products of a batch; see `ProgrammedMatrix.multiply`."""
@@ -111,8 +112,8 @@ class TileLayer:
         self._plan = layer
         self.matrices = matrices
         self._lock = threading.Lock()
-        self._pulses = [np.zeros(m.row_levels.size, np.int64) for m in matrices]
-        self._swings = [np.zeros(m.row_levels.size, np.int64) for m in matrices]
+        self._pulses = [np.zeros(m.row_levels.shape[1], np.int64) for m in matrices]
+        self._swings = [np.zeros(m.row_levels.shape[1], np.int64) for m in matrices]
         self._vectors = 0
 
     @property
@@ -151,9 +152,23 @@ class TileLayer:
         return np.concatenate(self._swings).reshape(self._plan.groups, -1)
 
     def row_levels(self) -> NDArray[np.int64]:
-        """(groups, K) sum of the stored levels along each input's word line, one copy."""
-        levels = [matrix.row_levels for matrix in self.matrices]
-        return np.concatenate(levels).reshape(self._plan.groups, -1)
+        """(slices, groups, K) sum of the stored levels along each input's word line, one copy."""
+        levels = np.concatenate([matrix.row_levels for matrix in self.matrices], axis=1)
+        return levels.reshape(len(levels), self._plan.groups, -1)
+
+
+def _matrix(
+    weights: NDArray[Any],
+    geometry: Geometry,
+    converter: Converter,
+    devices: tuple[Device, ...] | None,
+    *rest: Any,
+) -> ProgrammedMatrix | SlicedMatrix:
+    """The matrix of cells that are ideal, alike, or different from slice to slice."""
+    if devices is None or len(devices) == 1:
+        device = None if devices is None else devices[0]
+        return ProgrammedMatrix(weights, geometry, converter, device, *rest)
+    return SlicedMatrix(weights, geometry, converter, devices, *rest)
 
 
 def layer_weights(network: QuantizedNetwork, name: str) -> NDArray[np.int32]:
@@ -170,7 +185,8 @@ def full_range_shift(layer: LayerPlan, arch: Arch) -> int:
     """log2 of the least significant bit at which none of the layer's column sums clips."""
     geometry = layer.geometry(arch.tile)
     rows = min(layer.rows, geometry.inputs_per_array)
-    offset = converted_offset(geometry, device_with(arch.device, layer.knobs))
+    devices = devices_with(arch.device, layer.knobs)
+    offset = max(converted_offset(geometry, device) for device in devices)
     bound = column_bound(geometry, rows, flipped=layer.groups_per_array == 1, offset=offset)
     return full_shift(bound, geometry.tile.adc.bits, converts_differences(geometry))
 
@@ -244,7 +260,7 @@ class _ObservedLayer:
 
     geometry: Geometry
     groups_per_array: int
-    matrices: tuple[ProgrammedMatrix, ...]
+    matrices: tuple[ProgrammedMatrix | SlicedMatrix, ...]
     counts: NDArray[np.int64]
     lock: Any
 
@@ -254,8 +270,10 @@ class _ObservedLayer:
         weights = layer_weights(network, layer.name)
         converter = Converter(geometry.tile.adc.bits, 0, converts_differences(geometry))
         parts = _packs(weights, layer.groups_per_array)
-        device = _undisturbed(device_with(arch.device, layer.knobs)) if arch.tile.wires else None
-        matrices = tuple(ProgrammedMatrix(part, geometry, converter, device) for part in parts)
+        devices = None
+        if arch.tile.wires:
+            devices = tuple(map(_undisturbed, devices_with(arch.device, layer.knobs)))
+        matrices = tuple(_matrix(part, geometry, converter, devices) for part in parts)
         rows = min(layer.rows * layer.groups_per_array, geometry.inputs_per_array)
         bound = rows * geometry.max_level * geometry.max_digit
         counts = np.zeros(bound + 1, np.int64)

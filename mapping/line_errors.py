@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hwsim.tile.line_error import LineError
 from hwsim.tile.matrix import ProgrammedMatrix
+from hwsim.tile.sliced import SlicedMatrix
 from mapping.execute import IdealBackend, LayerKernel, run
 from mapping.execute_tiles import TileBackend
 from mapping.network import QuantizedNetwork
@@ -39,7 +40,7 @@ def _layer_error(layer: LayerPlan, tiles: TileBackend, codes: NDArray[np.int16])
     """That of all matrices into which a layer's groups are packed; codes (vectors, groups, K)."""
     size, errors = layer.groups_per_array, []
     for pack, matrix in enumerate(tiles.layer(layer.name).matrices):
-        assert isinstance(matrix, ProgrammedMatrix)
+        assert isinstance(matrix, ProgrammedMatrix | SlicedMatrix)
         mine = codes[:, pack * size : (pack + 1) * size]
         errors.append(matrix.line_error(np.ascontiguousarray(mine).reshape(len(codes), -1)))
     return LineError.joined(errors)

@@ -18,6 +18,7 @@ from hwsim.spec import Spec, validate
 from hwsim.tile.geometry import Geometry, ceil_div
 from hwsim.tile.knobs import tile_with
 from hwsim.tile.schedule import mvm_interval_cycles, mvm_latency_cycles
+from hwsim.tile.sliced import check_slices
 from hwsim.tile.spec import Knobs, Precision, TileSpec
 from hwsim.units import Ratio
 from mapping.design import Design, check_design
@@ -265,6 +266,8 @@ def _draft(shape: LayerShape, arch: Arch, knobs: Knobs) -> _Draft:
     precision = shape.precision or arch.precision
     geometry = Geometry(tile_with(arch.tile, knobs), precision, knobs.redundancy)
     try:
+        if knobs.slice_scales is not None:
+            check_slices(geometry, len(knobs.slice_scales))
         grid = partition(shape.groups, shape.rows, shape.cols, geometry)
     except MappingError as error:
         raise MappingError(f"layer {shape.name!r}: {error}") from None

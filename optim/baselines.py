@@ -6,8 +6,8 @@ and for a compensated one the averaging of repeated reads.
 """
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
@@ -39,7 +39,8 @@ _Statistics = tuple[NDArray[np.float64], NDArray[np.float64]]
 class Method:
     """A way to live with fluctuation.
 
-    rho: of every layer; base: the other knobs, above all bits per digit.
+    rho: of every layer; base: the other knobs, above all bits per digit; scales: parts of the
+    window of the slices of layers where these differ.
     """
 
     name: str
@@ -47,13 +48,14 @@ class Method:
     arch: Arch
     rho: Mapping[str, float]
     base: Knobs
+    scales: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def design(self, factor: float) -> Design:
         """Its design with `factor` times the energy in every layer's cells, within what is made."""
         shares = {
             name: min(max(rho * factor, LEAST_RHO), COPIES[-1]) for name, rho in self.rho.items()
         }
-        return design_of(shares, self.base)
+        return design_of(shares, self.base, scales=self.scales)
 
 
 def one_for_all(network: QuantizedNetwork) -> dict[str, float]:

@@ -44,8 +44,9 @@ FloatArray = NDArray[np.float64]
 class ProductNoise:
     """Tables of one layer with one cell per weight digit (redundancy 1).
 
-    Input tables are over codes in the order 0, 1, ..., with negative ones wrapped to the end;
-    weight tables likewise, (2^bits,).  Variances are in units of the integer product, squared.
+    Input tables are over codes in the order 0, 1, ..., with negative ones wrapped to the end,
+    (2^bits,); weight tables likewise, slice by slice, (slices, 2^bits).  Variances are in units
+    of the integer product, squared.
     """
 
     pulses: FloatArray  # unit pulses of an input
@@ -56,7 +57,7 @@ class ProductNoise:
     variance: FloatArray  # of fresh fluctuation
     lasting: FloatArray  # variance of programming error and frozen states
     current: FloatArray  # variance of the current's own noise, per pulse of a row
-    converter: float  # variance of a product from one array: its converters' noise
+    converter: FloatArray  # (slices,) variance of a product from one array: its converters' noise
     conversions: float  # sum of squared weights of the conversions of a product from one array
     shift: int = 0  # log2 of the converter's least significant bit in level steps
 
@@ -80,7 +81,7 @@ class ProductNoise:
         """
         tile, precision = geometry.tile, geometry.precision
         disturbance = Disturbance.of(device, tile.cell_bits, scenario)
-        lanes, weights = _lanes(geometry), slice_weights(geometry).reshape(-1, 1).astype(float)
+        lanes, weights = _lanes(geometry), slice_weights(geometry)[:, :, None].astype(float)
         amplitude, duty, traps = disturbance.amplitude, disturbance.duty, disturbance.traps
         frozen = (device.fluctuation is not None) and device.fluctuation.states is States.FROZEN
         switching = amplitude**2 * 4 * duty * (1 - duty) * traps
@@ -88,7 +89,7 @@ class ProductNoise:
         digits = _digits(precision.input_bits, geometry)
         phases = phase_weights(geometry).astype(float)
         noise = column_noise(device, tile, scenario, 1)
-        squared = (phases**2).sum() * (weights**2).sum()
+        squared = (phases**2).sum() * (weights**2).sum(axis=(0, 2))
         if converts_differences(geometry):
             squared /= 2
         kept = 0.0
@@ -109,8 +110,8 @@ class ProductNoise:
             variance=summed(still if frozen else switching, 2),
             lasting=summed(disturbance.sigma**2 + (switching if frozen else still), 2),
             current=summed(noise.per_pulse + noise.per_level * np.arange(amplitude.size), 2),
-            converter=float(squared * noise.floor),
-            conversions=float(squared),
+            converter=squared * noise.floor,
+            conversions=float(squared.sum()),
             shift=shift,
         )
 
@@ -120,18 +121,18 @@ _EVEN = 0.01
 
 
 def _evened(table: FloatArray) -> FloatArray:
-    """The mean of a table whose entries lie within a hundredth of it: sums need one column."""
-    mean = table.mean()
+    """The means of a table whose entries lie within a hundredth of them: sums need one column."""
+    mean = table.mean(axis=1, keepdims=True)
     even = bool((np.abs(table - mean) <= _EVEN * mean).all())
-    return np.full_like(table, mean) if even else table
+    return np.broadcast_to(mean, table.shape).copy() if even else table
 
 
 def _lanes(geometry: Geometry) -> NDArray[np.int64]:
-    """(lanes, 2^weight bits) levels of every weight; the most negative one as its neighbour."""
+    """(columns of a pair, slices, 2^weight bits) levels; the most negative one as its neighbour."""
     top = 1 << (geometry.precision.weight_bits - 1)
     every = np.concatenate([np.arange(top), np.arange(1 - top, 0)])
-    levels = encode(every[None], geometry)[:, :, 0].reshape(-1, every.size).astype(np.int64)
-    return np.insert(levels, top, levels[:, top], axis=1)
+    levels = encode(every[None], geometry)[:, :, 0].astype(np.int64)
+    return np.insert(levels, top, levels[..., top], axis=2)
 
 
 def _squares(weighted: FloatArray, kept: float) -> FloatArray:

@@ -8,7 +8,8 @@ c = sqrt(rho / k) leave the noise as it was for sqrt(k / rho) times the energy.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from hwsim.tile.spec import Knobs
 from mapping.design import Design
@@ -25,6 +26,11 @@ def settled(rho: float) -> float:
     return float(min(COPIES, key=lambda copies: abs(math.log(copies / rho))))
 
 
+def settled_scales(scales: Sequence[float]) -> tuple[float, ...]:
+    """The parts of a layer's window that slices can use, at least `scales`."""
+    return tuple(map(_rounded_up, scales))
+
+
 def knobs_of(rho: float, base: Knobs, *, windows: bool = True) -> Knobs:
     """Knobs with at most the noise of `rho`: the fewest copies that can have it.
 
@@ -38,9 +44,17 @@ def knobs_of(rho: float, base: Knobs, *, windows: bool = True) -> Knobs:
     return base.replace(redundancy=copies, conductance_scale=scale)
 
 
-def design_of(rho: Mapping[str, float], base: Knobs, *, windows: bool = True) -> Design:
-    """The design of trained layers; arguments as of `knobs_of`."""
+def design_of(
+    rho: Mapping[str, float],
+    base: Knobs,
+    *,
+    windows: bool = True,
+    scales: Mapping[str, Sequence[float]] = MappingProxyType({}),
+) -> Design:
+    """The design of trained layers; arguments as of `knobs_of`, scales: of layers' slices."""
     layers = {name: knobs_of(share, base, windows=windows) for name, share in rho.items()}
+    for name, parts in scales.items():
+        layers[name] = layers[name].replace(slice_scales=settled_scales(parts))
     return Design(default=base, layers=layers)
 
 

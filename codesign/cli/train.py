@@ -93,4 +93,8 @@ def summary(done: Any) -> str:
     width = max(map(len, done.rho))
     lines += ["", "rho: energy of a cell's reads against one cell in the whole window"]
     lines += [f"  {name:{width}}  {rho:.2f}" for name, rho in done.rho.items()]
+    if done.slice_scales:
+        lines += ["", "slices: parts of that window, the least significant slice first"]
+    for name, scales in done.slice_scales.items():
+        lines.append(f"  {name:{width}}  {' '.join(f'{scale:.2f}' for scale in scales)}")
     return "\n".join([*lines, "", *(f"wrote {file}" for file in done.files)])

@@ -4,11 +4,12 @@
         --networks FOLDER --out DIR [--strengths emt-weak] [--drop 0.02] [--seed 1]
 
 FOLDER/NETWORK holds `model.onnx` and `data.yaml`.  A clean network (fine-tuned in integers,
-without fluctuation, for as many epochs) is read with fluctuation, in cells of one bit, with
-re-estimated statistics, and with both; networks trained with techniques A, A+B and A+B+C are
-read likewise.  Every method is swept over one factor on the energy of its cells and over read
-voltages; what counts is the least energy that keeps the float accuracy but for `drop`.  Ledger
-`pulse`: one long pulse per input of up to four bits; ledger `serial`: everybody reads bit by bit.
+without fluctuation, for as many epochs) is read with fluctuation, in cells of one bit (also with
+windows by slice, `optim/slices.py`), with re-estimated statistics, and with both; networks trained
+with techniques A, A+B and A+B+C are read likewise.  Every method is swept over one factor on the
+energy of its cells and over read voltages; what counts is the least energy that keeps the float
+accuracy but for `drop`.  Ledger `pulse`: one long pulse per input of up to four bits; ledger
+`serial`: everybody reads bit by bit.
 For whole tiles `optimised` names networks whose knobs are chosen by `hwsim optimize`.  Stop it at
 any time: trainings go on from their checkpoints, evaluations from SQLite files in DIR.
 """
@@ -28,7 +29,7 @@ from codesign.flow import Case, prepare, right_in_float
 from codesign.interval import accuracy_interval
 from codesign.optimize import Optimization, optimize
 from codesign.simulation import Simulation, silent
-from codesign.train import TrainingRequest, train
+from codesign.train import Trained, TrainingRequest, train
 from hwsim.chip.load import load_arch
 from hwsim.cost import load_technology
 from hwsim.errors import HwsimError
@@ -39,10 +40,13 @@ from hwsim.tile.spec import Knobs
 from hwsim.units import Ratio, Volt
 from mapping.network import QuantizedNetwork
 from mapping.onnx_import import import_network
+from mapping.plan import plan
+from mapping.shapes import layer_shapes
 from optim.baselines import Method, cells_J, compensated, one_for_all
 from optim.evaluate import Evaluator
 from optim.price import Pricing
 from optim.problem import Examples, Problem
+from optim.slices import balanced_scales
 from optim.store import EvaluationStore
 from optim.target import Population
 from optim.train.recipe import Recipe, load_recipe
@@ -168,10 +172,8 @@ class Bench:
         arch = self.hardware(volt, cell_bits)
         return arch, self.folder.out / arch.stem / letters
 
-    def trained(
-        self, letters: str, cell_bits: int | None
-    ) -> tuple[QuantizedNetwork, dict[str, float]]:
-        """A trained network and rho of its layers; from the folder where that is finished.
+    def trained(self, letters: str, cell_bits: int | None) -> tuple[QuantizedNetwork, Trained]:
+        """A trained network and its training; from the folder where that is finished.
 
         The clean one is the same on all hardware.
         """
@@ -192,13 +194,14 @@ class Bench:
         done = train(replace(request, resume=request.checkpoint.is_file()), progress=silent)
         network = import_network(out / "network.onnx").quantized
         assert network is not None
-        return network, dict(done.rho)
+        return network, done
 
     def contenders(self, volt: float) -> Iterator[Contender]:
         """Everybody at one voltage, training what has to be trained."""
         whole, one_bit = self.case(volt), self.case(volt, 1)
         clean, _ = self.trained("", None)
         rho = one_for_all(clean)
+        scales = balanced_scales(clean, plan(layer_shapes(clean), one_bit.arch), one_bit.arch)
 
         def retuned(method: Method, factor: float) -> QuantizedNetwork:
             images = whole.images.calibration
@@ -212,14 +215,17 @@ class Bench:
             yield Contender(ledger, "fluctuation compensation", scaled, retuned)
             yield Contender(ledger, "binarised encoding", bitwise)
             yield Contender(ledger, "binarised and compensated", bitwise, retuned)
+            sliced = replace(bitwise, scales=scales)
+            yield Contender(ledger, "binarised, windows by slice", sliced)
         for name in self.experiment.trainings:
             letters, cell_bits = TRAININGS[name]
-            network, shares = self.trained(letters, cell_bits)
+            network, done = self.trained(letters, cell_bits)
             arch = one_bit.arch if cell_bits else whole.arch
             for ledger, bits in LEDGERS.items():
                 # With C a network is read bit by bit in either ledger.
                 base = Knobs(dac_bits=1 if "C" in letters else bits)
-                yield Contender(ledger, name, Method(name, network, arch, shares, base))
+                method = Method(name, network, arch, done.rho, base, done.slice_scales)
+                yield Contender(ledger, name, method)
 
     def optimised(self, name: str, wanted: float) -> Iterator[Point]:
         """A network with knobs chosen by `hwsim optimize`: for every layer, and alike for all."""

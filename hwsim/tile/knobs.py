@@ -30,9 +30,19 @@ def tile_with(tile: TileSpec, knobs: Knobs) -> TileSpec:
 
 @lru_cache(maxsize=1024)
 def device_with(device: Device, knobs: Knobs) -> Device:
-    """The device as the knobs use it.
+    """The device as the knobs use it, in the slice with the widest window.
 
     Raises:
         SpecError: its disturbances do not fit a part of the window.
     """
     return scaled(device, knobs.conductance_scale)
+
+
+def devices_with(device: Device, knobs: Knobs) -> tuple[Device, ...]:
+    """The device as each slice of a weight uses it; one where all use it alike.
+
+    Raises:
+        SpecError: its disturbances do not fit a part of the window.
+    """
+    whole = knobs.conductance_scale
+    return tuple(scaled(device, whole * scale) for scale in knobs.slice_scales or (1.0,))

@@ -79,7 +79,7 @@ class ProgrammedMatrix:
     Attributes:
         groups: matrices that share the arrays block-diagonally.
         outputs: columns of results, all groups.
-        row_levels: (rows,) int64, sum of the stored levels along each word line, one copy.
+        row_levels: (slices, rows) int64, sum of the stored levels along each word line, one copy.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class ProgrammedMatrix:
         )
         levels = _block_diagonal([encode(w, geometry) for w in weights])
         self.outputs = levels.shape[3]
-        self.row_levels = np.zeros(levels.shape[2], np.int64)
+        self.row_levels = np.zeros((levels.shape[1], levels.shape[2]), np.int64)
         step = geometry.inputs_per_array
         if self.groups > 1 and levels.shape[2] > step:
             raise MappingError(f"{self.groups} packed groups exceed the {step} inputs of an array")
@@ -174,7 +174,7 @@ class ProgrammedMatrix:
 
         Where lines have resistance, of what they let through, rounded up.
         """
-        rows = min(self.row_levels.size, self.geometry.inputs_per_array)
+        rows = min(self.row_levels.shape[1], self.geometry.inputs_per_array)
         unflipped = rows * self.geometry.max_level * self.geometry.max_digit
         counts = np.zeros(unflipped + 1, np.int64)
         difference = converts_differences(self.geometry)
@@ -256,7 +256,7 @@ class ProgrammedMatrix:
             levels = np.where(flip[:, :, None, :], geometry.max_level - levels, levels)
             input_scales += (scales * flip * geometry.max_level).sum(axis=(0, 1))
             scales = np.where(flip, -scales, scales)
-        self.row_levels[rows] = levels.sum(axis=(0, 1, 3), dtype=np.int64)
+        self.row_levels[:, rows] = levels.sum(axis=(0, 3), dtype=np.int64)
         if converts_differences(geometry):
             scales = scales[:1]
         return _Block(

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hwsim.device.spec import Device, States
 from hwsim.peripherals.spec import Adc, AdcRange
@@ -135,6 +135,16 @@ class Knobs(Spec):
     adc_bits: Annotated[Bit, Field(ge=1, le=16)] | None = None
     conductance_scale: Annotated[Ratio, Field(gt=0, le=1)] = 1.0  # part of the window in use
     dac_bits: Annotated[Bit, Field(ge=1, le=4)] | None = None  # of a digit; unit pulses as before
+    #: Part of `conductance_scale` that each slice of a weight uses, the least significant first:
+    #: noise of a slice counts for the square of its weight.  None: all of it.
+    slice_scales: tuple[Annotated[Ratio, Field(gt=0, le=1)], ...] | None = None
+
+    @field_validator("slice_scales")
+    @classmethod
+    def _one_slice_uses_all(cls, scales: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if scales is not None and max(scales, default=0.0) != 1:
+            raise ValueError(f"must hold a 1, found {list(scales)}")
+        return scales
 
 
 class Precision(Spec):

@@ -19,8 +19,10 @@ from optim.train.straight import at, looked_up, places, rounded
 
 #: Shares of a cell's energy that training may choose: copies above one, less window below.
 RHO_LIMITS = (0.25, 8.0)
+#: Part of a layer's window below which no slice of a weight goes, in logarithms.
+LOG_LEAST_SCALE = math.log(0.25)
 #: Tables that depend on how much of the window is in use.
-_TABLES = ("mean", "variance", "lasting", "current")
+_TABLES = ("mean", "variance", "lasting", "current", "converter")
 _RIPPLES = 2  # terms of the series of rounded noise: to 0.01 of a squared step
 _TINY = 1e-12  # keeps the slope of a square root finite
 _DECAYED = -60.0  # exponents below lead to denormal numbers, which took four fifths of a step
@@ -60,7 +62,8 @@ class CodedLayer(nn.Module):
     """acc = codes * integers + noise; then codes again, or reals.
 
     Trained are the real weights (on the fixed scale of each output, which keeps the gauge: the
-    largest integer of a layer cannot move), biases, and rho.
+    largest integer of a layer cannot move), biases, rho, and the parts of the window that slices
+    use, the most significant one all of it.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class CodedLayer(nn.Module):
         bias = integers.bias * source.scale * integers.weight_scale
         self.bias = nn.Parameter(torch.from_numpy(bias))
         self.log_rho = nn.Parameter(torch.zeros(()))
+        self.log_scales = nn.Parameter(torch.zeros(len(self.levels) - 1), requires_grad=False)
 
     def _keep(self, name: str, value: Tensor) -> None:
         self.register_buffer(name, value, persistent=False)
@@ -105,8 +109,23 @@ class CodedLayer(nn.Module):
     @property
     def rho(self) -> Tensor:
         """Energy of a cell's reads against one cell in the whole window."""
-        low, high = math.log(self.hardware.lowest), math.log(RHO_LIMITS[1])
-        return self.log_rho.clamp(low, high).exp()
+        return self.log_rho.clamp(*self.log_limits).exp()
+
+    @property
+    def log_limits(self) -> tuple[float, float]:
+        """Of the logarithm of rho."""
+        return math.log(self.hardware.lowest), math.log(RHO_LIMITS[1])
+
+    @property
+    def slice_scales(self) -> Tensor:
+        """(slices,) parts of the window in use against that of the most significant slice."""
+        scales = self.log_scales.clamp(LOG_LEAST_SCALE, 0.0).exp()
+        return torch.cat([scales, scales.new_ones(1)])
+
+    @property
+    def parts(self) -> Tensor:
+        """(slices,) parts of the whole window in use."""
+        return self.rho.clamp(max=1.0) * self.slice_scales
 
     def integers(self) -> tuple[Tensor, Tensor]:
         """Weights of the node's layout and biases (out,), in units of the accumulator."""
@@ -144,67 +163,93 @@ class CodedLayer(nn.Module):
         Args:
             codes: with what lies around an image.
         """
-        deviation, slope = self._deviation(codes, weight)
-        drawn = torch.randn(self._out_shape(deviation, weight))
-        noise = deviation * drawn
-        if slope is not None:
-            log_rho = self.rho.log()  # zero slope beyond its limits
-            noise = noise + slope * drawn * (log_rho - log_rho.detach())
+        moving = self._moving()
+        deviation, slopes = self._deviation(codes, weight, [slices for slices, _ in moving])
+        for slope, (_, size) in zip(slopes, moving, strict=True):
+            deviation = deviation + slope * (size - size.detach())
+        noise = deviation * torch.randn(self._out_shape(deviation, weight))
         if not (self.mean.any() or self.lasting.any()):
             return noise
-        values = places(weight, self.mean)
+        values = places(weight, self.mean[0])
         shift = at(self._table("mean"), values)
         if self.lasting.any():
             lasting = at(self._table("lasting"), values) / self.rho.clamp(min=1.0)
             shift = shift + torch.sqrt(lasting + _TINY) * torch.randn_like(weight)
         return noise + self.product(codes, shift)
 
+    def _moving(self) -> list[tuple[Tensor | None, Tensor]]:
+        """What noise depends on and is trained: slices (slices,) and the log of their window.
+
+        None: the log of the number of copies.  Beyond its limits nothing moves.
+        """
+        moving: list[tuple[Tensor | None, Tensor]] = []
+        log_rho, windows = self.rho.log(), self.hardware.lowest < 1
+        if self.log_rho.requires_grad and self.rho > 1:
+            moving.append((None, log_rho))
+            log_rho = log_rho.detach()
+        if self.log_scales.requires_grad and windows:
+            each = torch.eye(len(self.levels))
+            moving += zip(each, log_rho.clamp(max=0.0) + self.slice_scales.log(), strict=True)
+        elif self.log_rho.requires_grad and windows and self.rho <= 1:
+            moving.append((torch.ones(len(self.levels)), log_rho))
+        return moving
+
     @torch.no_grad()
-    def _deviation(self, codes: Tensor, weight: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Standard deviation of every output, and its slope in log rho where that is trained.
+    def _deviation(
+        self, codes: Tensor, weight: Tensor, moving: Sequence[Tensor | None]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Standard deviation of every output, and its slopes in the logs of what is `moving`.
 
         The mean of copies behind converters; analog copies share a conversion and need as many
         more rows.  By hand: a tape of these sums would take most of the time of a step.
         """
-        rho, analog = self.rho, self.hardware.averaging is Averaging.ANALOG
-        copies = rho.clamp(min=1.0)
+        analog = self.hardware.averaging is Averaging.ANALOG
+        copies = self.rho.clamp(min=1.0)
         shared = copies if analog else torch.ones(())
         arrays = (self.hardware.fill * shared).ceil()
-        cells, narrowing = self._cells(codes, weight)
-        floor = self._converter() / shared**2
-        one = cells / (shared * arrays) + floor
+        slices = [each for each in moving if each is not None]
+        cells, *narrowing = self._cells(codes, weight, slices)
+        floors, fading = self._converter() / shared**2, self._per_log(self._fading())
+        one = cells / (shared * arrays) + floors.sum()
         rounding, tilt = self._rounding(one)
         power = arrays * (one + rounding) * (shared / copies)
         deviation = torch.sqrt(power + _TINY)
-        if not self.log_rho.requires_grad:
-            return deviation, None
-        if narrowing is not None:
-            change = narrowing / (shared * arrays) + floor * self._per_log(self._fading())
-        elif analog:
-            change = -cells / (shared * arrays) - 2 * floor
-        else:
-            return deviation, -deviation / 2
-        return deviation, arrays * (1 + tilt) * change / (2 * deviation)
+        steep = arrays * (1 + tilt) * (shared / copies) / (2 * deviation)
+        slopes = [
+            steep * (narrow / (shared * arrays) + (each * floors * fading).sum())
+            for narrow, each in zip(narrowing, slices, strict=True)
+        ]
+        if len(slices) == len(moving):
+            return deviation, slopes
+        if not analog:
+            return deviation, [-deviation / 2, *slopes]
+        return deviation, [-steep * (cells / (shared * arrays) + 2 * floors.sum()), *slopes]
 
-    def _cells(self, codes: Tensor, weight: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Variance of the products of one copy's cells; in a part of the window its slope."""
-        inputs, values = places(codes, self.squares), places(weight, self.variance)
+    def _cells(self, codes: Tensor, weight: Tensor, slices: list[Tensor]) -> list[Tensor]:
+        """Variance of the products of one copy's cells; its slopes in the logs of windows."""
+        inputs, values = places(codes, self.squares), places(weight, self.variance[0])
         digits = {"variance": at(self.squares, inputs)}
         if self.current.any():
             digits["current"] = at(self.lengths, inputs)
-        sloping = self.log_rho.requires_grad and self.hardware.lowest < 1 and bool(self.rho <= 1)
         sums = []
         for name, each in digits.items():
-            tables = [self._table(name)]
-            if sloping:
-                tables.append(self._per_log(self._powers(name)) * tables[0])
+            table = self._by_slice(name)
+            steep = self._per_log(self._powers(name)) * table
+            tables = [table.sum(dim=0), *((chosen @ steep) for chosen in slices)]
             sums.append(self._summed(each, tables, values))
-        totals = [functools.reduce(torch.add, parts) for parts in zip(*sums, strict=True)]
-        return totals[0].clamp(min=0), totals[1] if sloping else None
+        variance, *slopes = [
+            functools.reduce(torch.add, parts) for parts in zip(*sums, strict=True)
+        ]
+        return [variance.clamp(min=0), *slopes]
+
+    def _by_slice(self, name: str) -> Tensor:
+        """(slices, 2^bits) a table at the parts of the window in use."""
+        table: Tensor = getattr(self, name)
+        return table * (self._powers(name) * self._narrowed()[:, None]).exp()
 
     def _table(self, name: str) -> Tensor:
-        """A table at the share of the window in use."""
-        return getattr(self, name) * (self._powers(name) * self._narrowed()).exp()
+        """(2^bits,) of all slices."""
+        return self._by_slice(name).sum(dim=0)
 
     def _powers(self, name: str) -> Tensor:
         """log of how many times larger a table's entries are at the least share."""
@@ -212,23 +257,22 @@ class CodedLayer(nn.Module):
         return (torch.where(whole == 0, 1.0, part) / torch.where(whole == 0, 1.0, whole)).log()
 
     def _converter(self) -> Tensor:
-        """Variance of the converters' noise; an unused window makes it larger against a level."""
-        return self.hardware.whole.converter * (self._fading() * self._narrowed()).exp()
+        """(slices,) variance of the converters' noise, larger against a level of a part."""
+        return self.converter * (self._fading() * self._narrowed()).exp()
 
     def _fading(self) -> Tensor:
-        """log of how many times larger the converters' noise is at the least share."""
-        whole, part = self.hardware.whole.converter, self.hardware.part.converter
-        return torch.tensor(math.log(part / whole) if whole else 0.0)
+        """(slices,) log of how many times larger the converters' noise is at the least share."""
+        return self._powers("converter")
 
     def _narrowed(self) -> Tensor:
-        """0 with the whole window in use, 1 with the least share."""
+        """(slices,) 0 with the whole window in use, 1 with the least share."""
         if self.hardware.lowest >= 1:
-            return torch.zeros(())
-        return self._per_log(self.rho.clamp(max=1.0).log())
+            return torch.zeros(len(self.levels))
+        return self._per_log(self.parts.log())
 
     def _per_log(self, value: Tensor) -> Tensor:
         """Against the logarithm of the least share."""
-        return value / math.log(self.hardware.lowest)
+        return value / math.log(self.hardware.lowest) if self.hardware.lowest < 1 else 0 * value
 
     def _rounding(self, variance: Tensor) -> tuple[Tensor, Tensor]:
         """What rounding adds to a variance from one array, as if its conversions were alike.
@@ -270,7 +314,9 @@ class CodedLayer(nn.Module):
     def _energy(self, codes: Tensor, weight: Tensor) -> Tensor:
         """Cells' energy per image: V^2 t (G_min * pulses * cells + step * pulses * levels)."""
         energy = self.hardware.energy
-        pulses, levels = looked_up(self.pulses, codes), looked_up(self.levels, weight)
+        pulses, copies = looked_up(self.pulses, codes), self.rho.clamp(min=1.0)
+        sizes = [looked_up(table, weight) for table in self.levels]
+        levels = torch.stack([p * s for p, s in zip(self.parts, sizes, strict=True)]).sum(dim=0)
         outputs = 0 if self.node.op == "conv" else -1
         if self.node.attributes.get("group", 1) == 1:
             levels = levels.sum(dim=outputs, keepdim=True)
@@ -281,9 +327,7 @@ class CodedLayer(nn.Module):
             )
             rows = (energy.columns * crossed).reshape(-1, *[1] * (levels.dim() - 1))
             rows = rows.expand_as(levels)
-        rho = self.rho
-        lowest = energy.lowest_J * rho.clamp(min=1.0)
-        cells = lowest * rows + energy.level_J * rho * levels
+        cells = copies * (energy.lowest_J * rows + energy.level_J * levels)
         return self.product(pulses, cells).sum() / len(codes)
 
     def product(self, inputs: Tensor, weight: Tensor) -> Tensor:

@@ -85,6 +85,7 @@ class Training:
             self._optimizer.zero_grad()
             loss.backward()
             self._optimizer.step()
+            self.network.bound()
             self._schedule.step()
             right = (logits.argmax(1) == labels).float().mean()
             sums += [task.item(), right.item(), energy.sum().item()]
@@ -162,17 +163,21 @@ class Training:
 
 
 def _optimizer(network: CodedNetwork, recipe: Recipe) -> Any:
-    """AdamW; rho has a rate of its own, and moves with technique B only."""
-    rho = [p for name, p in network.named_parameters() if name.endswith("log_rho")]
-    rest = [p for name, p in network.named_parameters() if not name.endswith("log_rho")]
+    """AdamW; rho and its slices have a rate of their own, and move with technique B only."""
+    parts: dict[str, list[Any]] = {"log_rho": [], "log_scales": [], "": []}
+    for name, parameter in network.named_parameters():
+        next(held for end, held in parts.items() if name.endswith(end)).append(parameter)
     trained = Technique.ENERGY in recipe.techniques
-    for parameter in rho:
+    for parameter in parts["log_rho"]:
         parameter.requires_grad_(trained)
+    for parameter in parts["log_scales"]:
+        parameter.requires_grad_(trained and recipe.slice_scales)
     groups: list[dict[str, Any]] = [
-        {"params": rest, "lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
+        {"params": parts[""], "lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
     ]
     if trained:
-        groups.append({"params": rho, "lr": recipe.rho_learning_rate, "weight_decay": 0.0})
+        shares = parts["log_rho"] + parts["log_scales"]
+        groups.append({"params": shares, "lr": recipe.rho_learning_rate, "weight_decay": 0.0})
     return torch.optim.AdamW(groups)
 
 

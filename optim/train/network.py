@@ -27,9 +27,15 @@ from mapping.network import (
 )
 from mapping.plan import LayerPlan, Plan
 from optim.product_noise import ProductNoise
-from optim.rho import settled
+from optim.rho import settled, settled_scales
 from optim.train._torch import Tensor, nn, torch
-from optim.train.layer import RHO_LIMITS, CellEnergy, CodedLayer, LayerHardware
+from optim.train.layer import (
+    LOG_LEAST_SCALE,
+    RHO_LIMITS,
+    CellEnergy,
+    CodedLayer,
+    LayerHardware,
+)
 from optim.train.operators import OPERATORS
 from optim.train.straight import rounded
 
@@ -80,6 +86,15 @@ class CodedNetwork(nn.Module):
         nodes = self.network.network.linear_nodes()
         return {node.name: float(self.layer(node.name).rho.detach()) for node in nodes}
 
+    def slice_scales(self) -> dict[str, tuple[float, ...]]:
+        """Parts of their layer's window that slices use, of the layers where they differ."""
+        found = {}
+        for name in self.rho():
+            scales = tuple(self.layer(name).slice_scales.detach().tolist())
+            if min(scales) < 1:
+                found[name] = scales
+        return found
+
     @torch.no_grad()
     def start(self, rho: float) -> None:
         """Set rho of every layer."""
@@ -87,13 +102,25 @@ class CodedNetwork(nn.Module):
             self.layer(node.name).log_rho.fill_(math.log(rho))
 
     @torch.no_grad()
+    def bound(self) -> None:
+        """Take what left its limits back to them: beyond, it has no slope to return by."""
+        for name in self.rho():
+            layer = self.layer(name)
+            layer.log_rho.clamp_(*layer.log_limits)
+            layer.log_scales.clamp_(LOG_LEAST_SCALE, 0.0)
+
+    @torch.no_grad()
     def settle(self) -> None:
-        """Set rho of every layer to the nearest that tiles can make, and keep it there."""
+        """Set rho of every layer to the nearest that tiles can make, and keep all windows."""
         for name, rho in self.rho().items():
-            own = self.layer(name).log_rho
-            if own.requires_grad:
-                own.fill_(math.log(settled(rho)))
-                own.requires_grad_(False)
+            layer = self.layer(name)
+            if layer.log_rho.requires_grad:
+                layer.log_rho.fill_(math.log(settled(rho)))
+                layer.log_rho.requires_grad_(False)
+            if layer.log_scales.requires_grad:
+                parts = settled_scales(layer.slice_scales[:-1].tolist())
+                layer.log_scales.copy_(torch.tensor(parts).log())
+                layer.log_scales.requires_grad_(False)
 
     def forward(self, images: Tensor, strength: float = 0.0) -> tuple[Tensor, Tensor]:
         """Logits (images, classes), and energy of the cells per image in J, by layer (layers,)."""

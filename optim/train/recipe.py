@@ -22,7 +22,7 @@ class Technique(Enum):
 #: Keys of a recipe that concern one technique only.
 _KEYS = {
     Technique.DEVICE_STATES: ("ramp",),
-    Technique.ENERGY: ("energy_weight", "rho_learning_rate", "settle"),
+    Technique.ENERGY: ("energy_weight", "rho_learning_rate", "slice_scales", "settle"),
 }
 
 
@@ -47,6 +47,8 @@ class Recipe(Spec):
     energy_weight: Annotated[Ratio, Field(ge=0)] = 0.1
     #: rho of every layer before training.
     rho: Annotated[Ratio, Field(ge=0.25, le=8)] = 1.0
+    #: Whether slices of a weight may use less of the window than the most significant one.
+    slice_scales: bool = False
     #: Share of the steps over which noise rises to its full strength: full noise from the first
     #: step costs accuracy for good.
     ramp: Annotated[Ratio, Field(ge=0, le=1)] = 0.3

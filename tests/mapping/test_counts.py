@@ -88,7 +88,7 @@ def test_counts_equal_those_of_a_loop_over_arrays_phases_and_cells(
     codes, levels, pulses, swings = drawn(layer, geometry, seed)
     seen = tally(layer, geometry, codes, levels)
     events = layer_counts(layer, arch, output_bits=8, hops=1)
-    events += measured_pulses(layer, arch, pulses, swings, levels.sum(axis=(2, 3)))
+    events += measured_pulses(layer, arch, pulses, swings, levels.sum(axis=(2, 3))[None])
     outputs = layer.mvms_per_inference * layer.groups * layer.cols
     assert events.array_reads == seen.array_reads
     assert events.conversions == events.samples == events.shift_adds == seen.conversions
@@ -111,7 +111,7 @@ def test_full_density_is_every_digit_at_its_highest(case: tuple[LayerPlan, Arch,
     pulses = np.full(shape, layer.mvms_per_inference * sum(digits(all_ones, geometry)))
     swings = np.full(shape, layer.mvms_per_inference * geometry.phases.count)
     full_cells = layer.cols * geometry.slices.count * geometry.max_level
-    measured = measured_pulses(layer, arch, pulses, swings, np.full(shape, full_cells))
+    measured = measured_pulses(layer, arch, pulses, swings, np.full((1, *shape), full_cells))
     assumed = assumed_pulses(layer, arch, Activity(density=1.0, level=1.0))
     assert assumed == measured
     half = assumed_pulses(layer, arch, Activity(density=0.5, level=0.5))

@@ -169,7 +169,7 @@ def test_pulses_are_counted_by_layer():
     layer = backend.layer("a")
     assert layer.vectors == 7 * 81
     assert layer.row_pulses().shape == (2, 18)
-    assert layer.row_levels().shape == (2, 18)
+    assert layer.row_levels().shape == (4, 2, 18)
     assert (layer.row_pulses() > 0).all()
     assert layer.row_pulses().max() <= 8 * layer.vectors
     np.testing.assert_array_equal(layer.row_swings(), layer.row_pulses())

@@ -38,9 +38,10 @@ def predicted(noise, weights, codes):
     """Mean and variance of products by the tables."""
     w, x = weights % 256, codes % noise.squares.size
     lengths, squares = noise.lengths[x], noise.squares[x]
-    mean = codes @ (weights + noise.mean[w])
-    variance = squares @ noise.variance[w] + lengths @ noise.current[w] + noise.converter
-    return mean, variance + codes.astype(float) ** 2 @ noise.lasting[w]
+    tables = (noise.mean, noise.variance, noise.current, noise.lasting)
+    shift, fresh, current, lasting = (table.sum(axis=0)[w] for table in tables)
+    variance = squares @ fresh + lengths @ current + noise.converter.sum()
+    return codes @ (weights + shift), variance + codes.astype(float) ** 2 @ lasting
 
 
 CASES = {
@@ -133,14 +134,14 @@ def test_pulses_and_levels_are_those_that_events_count():
     converter = Converter(16, 0, converts_differences(geometry))
     matrix = ProgrammedMatrix(weights[None], geometry, converter)
     np.testing.assert_array_equal(noise.pulses[codes].sum(axis=0), matrix.row_drive(codes)[0])
-    np.testing.assert_array_equal(noise.levels[weights % 256].sum(axis=1), matrix.row_levels)
+    np.testing.assert_array_equal(noise.levels[:, weights % 256].sum(axis=2), matrix.row_levels)
 
 
 def test_a_device_that_nothing_disturbs_has_no_noise():
     quiet = BASE.device.replace(fluctuation=None, programming=None)
     noise = ProductNoise.of(Geometry(tile(), Precision()), quiet, Scenario())
-    assert noise.converter == 0
-    assert not any(table.any() for table in (noise.variance, noise.lasting, noise.mean))
+    tables = (noise.variance, noise.lasting, noise.mean, noise.converter)
+    assert not any(table.any() for table in tables)
 
 
 def test_bit_serial_reads_have_the_closed_variance_ratio():

@@ -11,11 +11,12 @@ torch = pytest.importorskip("torch", reason="needs the torch extra")
 import numpy as np  # noqa: E402
 
 from hwsim.chip.load import load_arch  # noqa: E402
+from hwsim.tile.spec import Knobs  # noqa: E402
 from mapping.onnx_import import import_network  # noqa: E402
 from mapping.plan import plan  # noqa: E402
 from mapping.quantize import Scheme, quantize  # noqa: E402
 from mapping.shapes import layer_shapes  # noqa: E402
-from optim.rho import settled  # noqa: E402
+from optim.rho import design_of, settled  # noqa: E402
 from optim.train.loop import Training  # noqa: E402
 from optim.train.network import CodedNetwork  # noqa: E402
 from optim.train.recipe import Augmentation, Recipe, Technique, load_recipe  # noqa: E402
@@ -110,6 +111,40 @@ def test_energy_in_the_loss_lowers_energy_and_settles_on_what_tiles_make(network
     assert history[-1].energy_J < 0.9 * history[0].energy_J
     assert all(rho == pytest.approx(settled(rho)) for rho in own.rho().values())
     assert max(own.rho().values()) < 1
+
+
+def test_slices_use_less_of_the_window_the_less_they_weigh(network):
+    own = network()
+    recipe = RECIPE.replace(slice_scales=True, rho_learning_rate=0.05)
+    Training(own, EXAMPLES, recipe, None).run()
+    for name, scales in own.slice_scales().items():
+        knobs = design_of(own.rho(), Knobs(), scales=own.slice_scales()).knobs(name)
+        assert knobs.slice_scales == pytest.approx(scales)  # settled: what tiles can make
+        assert list(scales) == sorted(scales)
+        assert 0.25 <= scales[0] < scales[-1] == 1
+    assert set(own.slice_scales()) == set(own.rho())
+
+
+@pytest.mark.parametrize("changes", [{}, {"slice_scales": True, "techniques": frozenset("A")}])
+def test_slices_are_alike_unless_asked_for_and_trained(network, changes):
+    own = network()
+    Training(own, EXAMPLES, Recipe(epochs=1, batch=16, **changes), None).run()
+    assert own.slice_scales() == {}
+
+
+def test_what_leaves_its_limits_comes_back(network):
+    """Beyond, noise and energy have no slope: what a step leaves there would stay for good."""
+    own = network()
+    name = next(iter(own.rho()))
+    layer = own.layer(name)
+    with torch.no_grad():
+        layer.log_rho.fill_(-9.0)
+        layer.log_scales.fill_(1.0)
+    own.bound()
+    assert own.rho()[name] == pytest.approx(0.25)
+    assert layer.log_scales.tolist() == [0.0] * len(layer.log_scales)
+    own(torch.from_numpy(EXAMPLES.images))[1].sum().backward()
+    assert layer.log_rho.grad > 0
 
 
 def test_without_technique_b_every_rho_stays(network):

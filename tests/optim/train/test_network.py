@@ -11,7 +11,7 @@ from hwsim.chip.load import load_arch
 from hwsim.cost.energy import array_energy_J
 from hwsim.peripherals.spec import AdcRange
 from hwsim.tile.knobs import device_with, tile_with
-from hwsim.tile.spec import Knobs
+from hwsim.tile.spec import Knobs, ReadNoise
 from mapping.design import Design
 from mapping.drive import drives
 from mapping.execute import IdealBackend, Program, coded_steps, run
@@ -51,12 +51,15 @@ def coded(quantized, arch=ARCH, design=None, shifts=None):
     return CodedNetwork(quantized, plan(layer_shapes(quantized), arch, design), arch, shifts)
 
 
-def sharing(network, rho):
-    """Set rho of every layer, in order."""
+def sharing(network, rho, scales=None):
+    """Set rho of every layer, in order, and parts of its window for its lower slices."""
     shares = dict(zip(network.rho(), rho, strict=False))
     with torch.no_grad():
         for name, share in shares.items():
-            network.layer(name).log_rho.fill_(float(np.log(share)))
+            layer = network.layer(name)
+            layer.log_rho.fill_(float(np.log(share)))
+            if scales is not None:
+                layer.log_scales.copy_(torch.tensor(scales[: len(layer.log_scales)]).log())
     return network
 
 
@@ -113,9 +116,10 @@ def codes_before(quantized, node, images):
 
 
 @pytest.mark.compiled
+@pytest.mark.parametrize("scales", [None, [0.3, 0.4, 0.5]])
 @pytest.mark.parametrize("rho", [1.0, 2.0, 0.5])
 @pytest.mark.parametrize("name", ["conv2", "linear"])
-def test_a_layer_is_disturbed_as_on_its_tiles(name, rho):
+def test_a_layer_is_disturbed_as_on_its_tiles(name, rho, scales):
     """One image 1500 times: a variance is known to 4 %, their mean over outputs far better.
 
     Training rounds as if all conversions of a product varied alike, which overstates what
@@ -124,12 +128,13 @@ def test_a_layer_is_disturbed_as_on_its_tiles(name, rho):
     quantized, test = trained(DIGITS, "digits", 8, 4)
     adc = ARCH.tile.adc.replace(bits=14, range=AdcRange.FULL)
     arch = ARCH.replace(tile=ARCH.tile.replace(adc=adc))
-    network = sharing(coded(quantized, arch), [rho] * 4)
+    network = sharing(coded(quantized, arch), [rho] * 4, scales)
     node = next(n for n in quantized.network.nodes if n.name == name)
     codes = codes_before(quantized, node, test.images[:1])
     reads = 1500
     codes = np.repeat(codes, reads, axis=0)
-    design = design_of({name: rho}, Knobs())
+    parts = {} if scales is None else {name: (*scales, 1.0)}
+    design = design_of({name: rho}, Knobs(), scales=parts)
     tiles = TileBackend(quantized, plan(layer_shapes(quantized), arch, design), arch)
     shape = quantized.layers[name].weight.shape
     vectors = im2col(codes, node, 0, shape[2:])
@@ -165,16 +170,19 @@ def test_accuracy_under_noise_is_that_on_tiles(data_dir):
     assert right[0] == pytest.approx(right[1], abs=0.08)
 
 
+@pytest.mark.parametrize("scales", [None, [0.3, 0.45, 0.8]])
 @pytest.mark.parametrize("asymmetric", [False, True])
 @pytest.mark.parametrize("dac_bits", [1, 4])
-def test_energy_is_the_reported_one(tmp_path, dac_bits, asymmetric):
+def test_energy_is_the_reported_one(tmp_path, dac_bits, asymmetric, scales):
     quantized, images = small(tmp_path, asymmetric=asymmetric)
     rho = [0.5, 1.0, 2.0, 4.0, 0.25, 3.0]
     base = Knobs(dac_bits=dac_bits)
-    network = sharing(coded(quantized, design=Design(default=base)), rho)
+    network = sharing(coded(quantized, design=Design(default=base)), rho, scales)
     with torch.no_grad():
         _, energies = network(torch.from_numpy(images))
-    placed = plan(layer_shapes(quantized), ARCH, design_of(network.rho(), base))
+    design = design_of(network.rho(), base, scales=network.slice_scales())
+    assert all((knobs.slice_scales is None) == (scales is None) for knobs in design.layers.values())
+    placed = plan(layer_shapes(quantized), ARCH, design)
     seen = drives(quantized, placed, ARCH, images)
     for layer, found in zip(placed.layers, energies.tolist(), strict=True):
         counts = seen[layer.name].pulses(layer, ARCH)
@@ -211,6 +219,42 @@ def test_the_slope_of_the_noise_is_that_of_finite_differences(tmp_path, rho):
     assert layer.log_rho.grad.item() == pytest.approx(difference.item(), rel=1e-3)
     assert difference < 0
     assert len(images)
+
+
+@pytest.mark.parametrize("law", ["absolute", "sqrt"])
+@pytest.mark.parametrize("rho", [0.4, 1.0, 2.5])
+def test_slopes_by_slice_are_those_of_finite_differences(tmp_path, rho, law):
+    """Slices of unequal windows, rho apart: where copies begin both windows and copies count."""
+    fluctuation = ARCH.device.fluctuation.replace(law=law)
+    noise = ReadNoise(converter_A=3e-7, source="test")
+    arch = ARCH.replace(
+        tile=ARCH.tile.replace(cell_bits=1, noise=noise),
+        device=ARCH.device.replace(fluctuation=fluctuation),
+    )
+    quantized, _ = small(tmp_path)
+    layer = coded(quantized, arch).layer("node_c1")
+    layer.log_scales.requires_grad_(True)
+    start = torch.linspace(-1.2, -0.1, 6)
+    codes = torch.randint(-100, 100, (4, 3, 10, 8)).float()
+    weight = layer.integers()[0].detach()
+
+    def power(scales, more=0.0):
+        with torch.no_grad():
+            layer.log_scales.copy_(scales)
+            layer.log_rho.fill_(np.log(rho) + more)
+        torch.manual_seed(1)
+        return layer.noise(codes, weight).double().pow(2).sum()
+
+    power(start).backward()
+    with torch.no_grad():
+        for index, found in enumerate(layer.log_scales.grad.tolist()):
+            step = 1e-2 * torch.eye(6)[index]
+            difference = (power(start + step) - power(start - step)) / 2e-2
+            assert found == pytest.approx(difference.item(), rel=2e-3)
+        if rho != 1:
+            high, low = (power(start, step) for step in (1e-2, -1e-2))
+            difference = (high - low) / 2e-2
+            assert layer.log_rho.grad.item() == pytest.approx(difference.item(), rel=2e-3)
 
 
 @pytest.mark.parametrize("rho", [0.1, 20.0])
