@@ -15,7 +15,8 @@ from codesign.report.result import Result
 from codesign.simulation import Progress, Simulation, silent
 from hwsim.cost import Component
 from hwsim.device.spec import AmplitudeLaw
-from hwsim.errors import DataError
+from hwsim.errors import DataError, MappingError
+from hwsim.tile.sliced import check_slices
 from hwsim.tile.spec import Engine, Knobs
 from mapping.design import Design
 from mapping.execute_tiles import calibrate
@@ -87,6 +88,7 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
     if asked.resume and not asked.checkpoint.is_file():
         raise DataError(f"{asked.checkpoint}: expected a checkpoint to resume from, found no file")
     case = prepare(_simulation(asked, asked.network), progress)
+    _check_slices(case, asked.recipe)
     start = Design(default=Knobs(dac_bits=digit_bits(case, asked.recipe)))
     examples = training_examples(asked.data, case.imported.network, asked.train_images)
     network = coded_network(case, start)
@@ -129,6 +131,19 @@ def has_windows(case: Case) -> bool:
     """Whether the device's laws hold in a part of its conductance window."""
     law = case.arch.device.fluctuation
     return law is None or law.law is not AmplitudeLaw.TABLE
+
+
+def _check_slices(case: Case, recipe: Recipe) -> None:
+    """Refuse to train windows by slice where the hardware cannot have them."""
+    if not recipe.slice_scales:
+        return
+    if not has_windows(case):
+        raise MappingError(
+            "recipe: slice_scales: expected false for a fluctuation of law 'table', found true"
+        )
+    for layer in case.plan.layers:
+        geometry = layer.geometry(case.arch.tile)
+        check_slices(geometry, geometry.slices.count)
 
 
 def coded_network(case: Case, design: Design) -> CodedNetwork:

@@ -106,3 +106,48 @@ class TestWithTorch:
         assert message in error
         assert error.count("\n") == 1
         assert not Path(tmp_path / "out").exists()
+
+    @pytest.mark.parametrize(
+        ("hardware", "message"),
+        [
+            ({"tile": {"encoding": "offset"}}, "slice_scales: expected none with encoding"),
+            (
+                {
+                    "device": {
+                        "fluctuation": {
+                            "law": "table",
+                            "amplitude": 0,
+                            "table": [0.1, 0.1, 0.1, 0.1],
+                        }
+                    }
+                },
+                "recipe: slice_scales: expected false for a fluctuation of law 'table'",
+            ),
+        ],
+    )
+    def test_windows_by_slice_are_trained_only_where_they_can_be(
+        self, tmp_path, capsys, hardware, message
+    ):
+        arch, recipe = tmp_path / "arch.yaml", tmp_path / "recipe.yaml"
+        arch.write_text(yaml.safe_dump({"extends": "emt-strong", "name": "own", **hardware}))
+        recipe.write_text("slice_scales: true\n")
+        more = ["--arch", str(arch), "--recipe", str(recipe)]
+        assert run([*SMALL, *more, "--out", str(tmp_path / "out")]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+        assert not Path(tmp_path / "out").exists()
+
+    @pytest.mark.slow
+    def test_trained_windows_by_slice_are_simulated(self, tmp_path, capsys):
+        recipe = tmp_path / "recipe.yaml"
+        recipe.write_text("slice_scales: true\n")
+        asked = [*SMALL, "--recipe", str(recipe), "--out", str(tmp_path / "out")]
+        assert run(asked) == 0
+        found = json.loads(capsys.readouterr().out)
+        design = yaml.safe_load((tmp_path / "out" / "design.yaml").read_text())
+        written = {name: knobs["slice_scales"] for name, knobs in design["layers"].items()}
+        assert written == {name: pytest.approx(s) for name, s in found["slice_scales"].items()}
+        assert all(scales[0] < scales[-1] == 1 for scales in written.values())
+        assert run([word for word in asked if word != "--json"] + ["--resume"]) == 0
+        assert "slices: parts of that window" in capsys.readouterr().out
