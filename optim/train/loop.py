@@ -154,8 +154,13 @@ class Training:
                 f"{file}: expected a checkpoint of this training, found one of another recipe, "
                 f"network or data"
             )
-        self.network.load_state_dict(state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        try:
+            self.network.load_state_dict(state["network"])
+            self._optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError):
+            raise DataError(
+                f"{file}: expected a checkpoint of this version, found one of another"
+            ) from None
         self._schedule.load_state_dict(state["schedule"])
         self._random.set_state(state["order"])
         torch.set_rng_state(state["noise"])
