@@ -135,7 +135,7 @@ def has_windows(case: Case) -> bool:
 
 def _check_slices(case: Case, recipe: Recipe) -> None:
     """Refuse to train windows by slice where the hardware cannot have them."""
-    if not recipe.slice_scales:
+    if not recipe.slice_scales or Technique.ENERGY not in recipe.techniques:
         return
     if not has_windows(case):
         raise MappingError(

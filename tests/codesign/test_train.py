@@ -137,6 +137,8 @@ class TestWithTorch:
         assert message in error
         assert error.count("\n") == 1
         assert not Path(tmp_path / "out").exists()
+        # Without technique B the key has no say.
+        assert run([*SMALL, *more, "--techniques", "C", "--out", str(tmp_path / "out")]) == 0
 
     @pytest.mark.slow
     def test_trained_windows_by_slice_are_simulated(self, tmp_path, capsys):
