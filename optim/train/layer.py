@@ -15,7 +15,8 @@ from mapping.lower import window
 from mapping.network import LayerIntegers, Node, QuantParams
 from optim.product_noise import ProductNoise
 from optim.train._torch import Tensor, nn, torch
-from optim.train.straight import at, looked_up, places, rounded
+from optim.train.layout import at, normal
+from optim.train.straight import looked_up, places, rounded, saturated
 
 #: Shares of a cell's energy that training may choose: copies above one, less window below.
 RHO_LIMITS = (0.25, 8.0)
@@ -138,7 +139,7 @@ class CodedLayer(nn.Module):
         acc = self.product(self.framed(codes.double()), weight.double())
         acc = acc + self._along(bias - self._offset(weight.double()))
         real = acc * self._along(self.multiplier)
-        return (real if self.output is None else self._saturated(real.round())).float()
+        return (real if self.output is None else saturated(real, self.output)).float()
 
     def forward(self, codes: Tensor, strength: float) -> tuple[Tensor, Tensor]:
         """Output codes (or reals) and the cells' energy per image in J.
@@ -151,10 +152,10 @@ class CodedLayer(nn.Module):
         codes = self.framed(codes)
         acc = self.product(codes, weight)
         if strength > 0:
-            acc = acc + strength * self.noise(codes.detach(), weight.detach())
+            acc = acc.add(self.noise(codes.detach(), weight.detach()), alpha=strength)
         acc = acc + self._along((bias - self._offset(weight)).to(acc.dtype))
         real = acc * self._along(self.multiplier.to(acc.dtype))
-        out = real if self.output is None else self._saturated(rounded(real))
+        out = real if self.output is None else saturated(real, self.output)
         return out, self._energy(codes, weight)
 
     def noise(self, codes: Tensor, weight: Tensor) -> Tensor:
@@ -167,7 +168,7 @@ class CodedLayer(nn.Module):
         deviation, slopes = self._deviation(codes, weight, [slices for slices, _ in moving])
         for slope, (_, size) in zip(slopes, moving, strict=True):
             deviation = deviation + slope * (size - size.detach())
-        noise = deviation * torch.randn(self._out_shape(deviation, weight))
+        noise = deviation * normal(self._out_shape(deviation, weight), deviation)
         if not (self.mean.any() or self.lasting.any()):
             return noise
         values = places(weight, self.mean[0])
@@ -348,10 +349,6 @@ class CodedLayer(nn.Module):
         if self.node.op == "linear":
             return values
         return values.reshape(-1, *[1] * (self.weight.dim() - 2))
-
-    def _saturated(self, codes: Tensor) -> Tensor:
-        assert self.output is not None
-        return (codes + self.output.zero_point).clamp(self.output.low, self.output.high)
 
 
 def _float32(table: NDArray[np.float64]) -> Tensor:

@@ -15,6 +15,7 @@ from optim.problem import Examples
 from optim.store import content_key
 from optim.train._torch import Tensor, nn, torch
 from optim.train.augment import augmented
+from optim.train.layout import channels_last
 from optim.train.network import CodedNetwork
 from optim.train.recipe import Recipe, Technique
 from optim.train.teacher import Teacher, divergence
@@ -107,7 +108,8 @@ class Training:
         kind, reach = self.recipe.augmentation, self.recipe.reach
         order = torch.randperm(len(labels), generator=self._random)
         for chosen in order.split(self.recipe.batch):
-            yield augmented(images[chosen], kind, reach, self._random), labels[chosen]
+            shown = augmented(images[chosen], kind, reach, self._random)
+            yield channels_last(shown), labels[chosen]
 
     @torch.no_grad()
     def _first_energy(self) -> float:

@@ -37,7 +37,7 @@ from optim.train.layer import (
     LayerHardware,
 )
 from optim.train.operators import OPERATORS
-from optim.train.straight import rounded
+from optim.train.straight import saturated
 
 
 @final
@@ -201,7 +201,7 @@ class CodedNetwork(nn.Module):
         held = tensors.get(node.output)
         if held is None:
             return real
-        return (rounded(real / held.scale) + held.zero_point).clamp(held.low, held.high)
+        return saturated(real / held.scale, held)
 
     def _simulated(self, node: Node, arrays: list[Tensor]) -> Tensor:
         """A digital operator as the simulator computes it."""
@@ -220,7 +220,7 @@ def _key(name: str) -> str:
 
 
 def _reals(codes: Tensor, held: QuantParams) -> Tensor:
-    return (codes - held.zero_point) * held.scale
+    return (codes - held.zero_point if held.zero_point else codes) * held.scale
 
 
 def _encoded(images: Tensor, source: QuantParams) -> Tensor:

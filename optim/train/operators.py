@@ -1,5 +1,6 @@
 """The digital operators with gradients: reals in, reals out, as `mapping.operators` has them."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 from mapping.network import Node
@@ -15,30 +16,30 @@ def _clip(node: Node, arrays: Sequence[Tensor]) -> Tensor:
     return arrays[0].clamp(node.attributes.get("min"), node.attributes.get("max"))
 
 
-def _windows(node: Node, x: Tensor, fill: float) -> tuple[PoolWindow, Tensor]:
-    """A pooling node's window, and its positions: (images, channels, *positions, elements)."""
+def _windows(node: Node, x: Tensor, fill: float) -> tuple[PoolWindow, list[Tensor]]:
+    """A pooling node's window, and views of its elements, each (images, channels, *positions)."""
     frame = PoolWindow.of(node, x.shape[2:])
     pads: list[int] = []
     for axis in reversed(range(len(frame.kernel))):
         reach = (frame.positions[axis] - 1) * frame.strides[axis]
         reach += frame.dilations[axis] * (frame.kernel[axis] - 1) + 1
         pads += [frame.begins[axis], reach - frame.begins[axis] - frame.sizes[axis]]
-    padded = functional.pad(x, pads, value=fill)
-    for axis, size in enumerate(frame.kernel):
-        span = frame.dilations[axis] * (size - 1) + 1
-        padded = padded.unfold(2 + axis, span, frame.strides[axis])
-        padded = padded[..., :: frame.dilations[axis]]
-    return frame, padded.flatten(2 + len(frame.kernel))
+    return frame, list(frame.taps(functional.pad(x, pads, value=fill)))
 
 
 def _max_pool(node: Node, arrays: Sequence[Tensor]) -> Tensor:
-    return _windows(node, arrays[0], -torch.inf)[1].amax(dim=-1)
+    """By pairs, so that equal elements share the gradient nearly equally."""
+    taps = _windows(node, arrays[0], -torch.inf)[1]
+    while len(taps) > 1:
+        odd = taps[len(taps) // 2 * 2 :]
+        taps = [*map(torch.maximum, taps[::2], taps[1::2]), *odd]
+    return taps[0]
 
 
 def _average_pool(node: Node, arrays: Sequence[Tensor]) -> Tensor:
-    frame, windows = _windows(node, arrays[0], 0.0)
+    frame, taps = _windows(node, arrays[0], 0.0)
     counts = frame.counts(bool(node.attributes.get("count_include_pad", 0)))
-    total: Tensor = windows.sum(dim=-1)
+    total = functools.reduce(torch.add, taps)
     return total / torch.as_tensor(counts, dtype=total.dtype)
 
 
