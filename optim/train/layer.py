@@ -329,7 +329,7 @@ class CodedLayer(nn.Module):
             rows = (energy.columns * crossed).reshape(-1, *[1] * (levels.dim() - 1))
             rows = rows.expand_as(levels)
         cells = copies * (energy.lowest_J * rows + energy.level_J * levels)
-        return self.product(pulses, cells).sum() / len(codes)
+        return self.product(pulses.mean(dim=0, keepdim=True), cells).sum()
 
     def product(self, inputs: Tensor, weight: Tensor) -> Tensor:
         """The node's sums of products of framed inputs, without bias."""
