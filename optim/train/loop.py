@@ -124,7 +124,7 @@ class Training:
             {
                 "recipe": self.recipe.in_use(),
                 "images": [len(images), float(images.sum(dtype=np.float64))],
-                "energy_J": self._reference_J,
+                "energy_J": f"{self._reference_J:.4g}",  # its last digits are the processor's
             }
         )
 
