@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from mapping.network import Node
 from mapping.operators import mean_axes
@@ -16,30 +17,48 @@ def _clip(node: Node, arrays: Sequence[Tensor]) -> Tensor:
     return arrays[0].clamp(node.attributes.get("min"), node.attributes.get("max"))
 
 
-def _windows(node: Node, x: Tensor, fill: float) -> tuple[PoolWindow, list[Tensor]]:
-    """A pooling node's window, and views of its elements, each (images, channels, *positions)."""
+def _framed(node: Node, x: Tensor, fill: float) -> tuple[PoolWindow, Tensor]:
+    """A pooling node's window, and x with what its positions need around it."""
     frame = PoolWindow.of(node, x.shape[2:])
     pads: list[int] = []
     for axis in reversed(range(len(frame.kernel))):
         reach = (frame.positions[axis] - 1) * frame.strides[axis]
         reach += frame.dilations[axis] * (frame.kernel[axis] - 1) + 1
         pads += [frame.begins[axis], reach - frame.begins[axis] - frame.sizes[axis]]
-    return frame, list(frame.taps(functional.pad(x, pads, value=fill)))
+    return frame, functional.pad(x, pads, value=fill)
+
+
+class _Largest(torch.autograd.Function):
+    """Of every window; equal elements, frequent among codes, share its gradient equally."""
+
+    @staticmethod
+    def forward(context: Any, framed: Tensor, frame: PoolWindow) -> Tensor:
+        largest = functools.reduce(torch.maximum, frame.taps(framed))
+        context.frame = frame
+        context.save_for_backward(framed, largest)
+        return largest
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        framed, largest = context.saved_tensors
+        equal = [(tap == largest).to(gradient.dtype) for tap in context.frame.taps(framed)]
+        share = gradient / functools.reduce(torch.add, equal)
+        found = torch.zeros_like(framed)
+        for tap, one in zip(context.frame.taps(found), equal, strict=True):
+            tap.addcmul_(share, one)
+        return found, None
 
 
 def _max_pool(node: Node, arrays: Sequence[Tensor]) -> Tensor:
-    """By pairs, so that equal elements share the gradient nearly equally."""
-    taps = _windows(node, arrays[0], -torch.inf)[1]
-    while len(taps) > 1:
-        odd = taps[len(taps) // 2 * 2 :]
-        taps = [*map(torch.maximum, taps[::2], taps[1::2]), *odd]
-    return taps[0]
+    frame, framed = _framed(node, arrays[0], -torch.inf)
+    found: Tensor = _Largest.apply(framed, frame)
+    return found
 
 
 def _average_pool(node: Node, arrays: Sequence[Tensor]) -> Tensor:
-    frame, taps = _windows(node, arrays[0], 0.0)
+    frame, framed = _framed(node, arrays[0], 0.0)
     counts = frame.counts(bool(node.attributes.get("count_include_pad", 0)))
-    total = functools.reduce(torch.add, taps)
+    total = functools.reduce(torch.add, frame.taps(framed))
     return total / torch.as_tensor(counts, dtype=total.dtype)
 
 
