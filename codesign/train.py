@@ -30,6 +30,7 @@ from optim.train.loop import Epoch, Training
 from optim.train.network import CodedNetwork
 from optim.train.recipe import Recipe, Technique
 
+CHECKPOINT = "checkpoint.pt"
 #: Longest digit that word-line drivers make as one pulse.
 LONGEST_DIGIT_BITS = 4
 
@@ -42,6 +43,7 @@ class TrainingRequest:
     network, data, arch, scheme, samples, device_samples, seed: as of a simulation, which judges
         the network before and after;
     train_images: the first so many training images (None: all);
+    start: checkpoint of an earlier training to begin with, for example for other hardware;
     resume: go on from the folder's checkpoint; otherwise it is replaced.
     """
 
@@ -54,13 +56,14 @@ class TrainingRequest:
     train_images: int | None = None
     samples: int | None = 1000
     device_samples: int = 3
+    start: Path | None = None
     resume: bool = False
     seed: int = 0
 
     @property
     def checkpoint(self) -> Path:
         """The file that a training goes on from."""
-        return self.out / "checkpoint.pt"
+        return self.out / CHECKPOINT
 
 
 @final
@@ -87,25 +90,27 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
     """
     if asked.resume and not asked.checkpoint.is_file():
         raise DataError(f"{asked.checkpoint}: expected a checkpoint to resume from, found no file")
+    if asked.start is not None and asked.start.resolve() == asked.checkpoint.resolve():
+        raise DataError(f"{asked.start}: expected another folder's checkpoint to start from")
     case = prepare(_simulation(asked, asked.network), progress)
     _check_slices(case, asked.recipe)
-    start = Design(default=Knobs(dac_bits=digit_bits(case, asked.recipe)))
+    untrained = Design(default=Knobs(dac_bits=digit_bits(case, asked.recipe)))
     examples = training_examples(asked.data, case.imported.network, asked.train_images)
-    network = coded_network(case, start)
+    network = coded_network(case, untrained)
+    training = Training(
+        network, examples, asked.recipe, asked.checkpoint, asked.start, resume=asked.resume
+    )
     make_folder(asked.out)
-    if not asked.resume:
-        asked.checkpoint.unlink(missing_ok=True)
-    training = Training(network, examples, asked.recipe, asked.checkpoint)
     history = training.run(lambda done, steps: progress("training", done, steps))
     scales = network.slice_scales()
-    design = design_of(network.rho(), start.default, windows=has_windows(case), scales=scales)
+    design = design_of(network.rho(), untrained.default, windows=has_windows(case), scales=scales)
     files = tuple(
         asked.out / name
         for name in ("network.onnx", "design.yaml", "before.yaml", "history.csv", "history.json")
     )
     export_network(network.integers(), files[0])
     write_whole(files[1], design.to_yaml())
-    write_whole(files[2], start.to_yaml())
+    write_whole(files[2], untrained.to_yaml())
     write_whole(files[3], _table(history))
     write_whole(files[4], json.dumps([vars(epoch) for epoch in history], indent=2) + "\n")
     engine = Engine.fitting(case.arch.device)

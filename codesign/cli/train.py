@@ -42,6 +42,9 @@ FILE = click.Path(path_type=Path)
     help="Test images that show the accuracy before and after.",
 )
 @click.option("--device-samples", type=click.IntRange(1, 10_000), default=3, show_default=True)
+@click.option(
+    "--start", type=FILE, help="checkpoint.pt of an earlier training of the network to begin with."
+)
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
 @common_options
 def train(

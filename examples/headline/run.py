@@ -29,7 +29,7 @@ from codesign.flow import Case, prepare, right_in_float
 from codesign.interval import accuracy_interval
 from codesign.optimize import Optimization, optimize
 from codesign.simulation import Simulation, silent
-from codesign.train import Trained, TrainingRequest, train
+from codesign.train import CHECKPOINT, Trained, TrainingRequest, train
 from hwsim.chip.load import load_arch
 from hwsim.cost import load_technology
 from hwsim.errors import HwsimError
@@ -65,6 +65,8 @@ CLEAN: dict[str, tuple[str, int | None]] = {
     "clean": ("", None),
     "clean, one-bit cells": ("", 1),
 }
+#: Hardware that networks for other hardware are first trained for (`Experiment.further`).
+ORIGIN = ("emt-strong", "independent")
 #: Images that `hwsim optimize` chooses by; the others certify.
 TUNING = 1000
 #: A method's sweep ends where accuracy is this far below what is wanted.
@@ -77,6 +79,9 @@ class Experiment(Spec):
     network: str
     scheme: dict[str, Any] = Field(default_factory=dict)
     recipe: dict[str, Any] = Field(default_factory=dict)
+    #: Changes of the recipe where a network begins with another one's weights (`Bench.origin`).
+    #: Without any, every network begins with the float one's.
+    further: dict[str, Any] = Field(default_factory=dict)
     train_images: Annotated[int, Field(ge=1)] | None = None
     trainings: tuple[str, ...] = tuple(TRAININGS)
     #: Of these, or clean ones, the knobs are then chosen for the least energy of whole tiles.
@@ -172,6 +177,20 @@ class Bench:
         arch = self.hardware(volt, cell_bits)
         return arch, self.folder.out / arch.stem / letters
 
+    def origin(self, letters: str) -> "tuple[Bench, str] | None":
+        """Where a training that begins with another one's weights takes them from.
+
+        A and A+B from the clean network; A+B+C from the one trained for `ORIGIN`.
+        """
+        if not self.experiment.further or not letters:
+            return None
+        if "C" not in letters:
+            return self, ""
+        if (self.strength, self.states) == ORIGIN:
+            return None
+        strength, states = ORIGIN
+        return replace(self, strength=strength, states=states), letters
+
     def trained(self, letters: str, cell_bits: int | None) -> tuple[QuantizedNetwork, Trained]:
         """A trained network and its training; from the folder where that is finished.
 
@@ -179,6 +198,12 @@ class Bench:
         """
         arch, out = self.places(letters, cell_bits)
         changes = {"techniques": list(letters), "seed": self.folder.seed}
+        start = None
+        if (origin := self.origin(letters)) is not None:
+            bench, earlier = origin
+            bench.trained(earlier, cell_bits)
+            start = bench.places(earlier, cell_bits)[1] / CHECKPOINT
+            changes |= self.experiment.further
         recipe: Recipe = load_recipe(None, self.experiment.recipe | changes)
         request = TrainingRequest(
             self.source / "model.onnx",
@@ -190,6 +215,7 @@ class Bench:
             train_images=self.experiment.train_images,
             samples=64,
             device_samples=1,
+            start=start,
         )
         done = train(replace(request, resume=request.checkpoint.is_file()), progress=silent)
         network = import_network(out / "network.onnx").quantized

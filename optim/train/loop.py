@@ -1,7 +1,7 @@
 """The training loop: resumable after every epoch, the same result whether interrupted or not."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -21,6 +21,10 @@ from optim.train.recipe import Recipe, Technique
 from optim.train.teacher import Teacher, divergence
 
 WARM_UP = 0.1  # of the steps
+#: What a checkpoint holds.
+PARTS = frozenset(
+    ("content", "network", "optimizer", "schedule", "order", "noise", "history"),
+)
 
 #: Called with the steps done and their number.
 Progress = Callable[[int, int], None]
@@ -41,12 +45,23 @@ class Training:
     """A network, its training images and a recipe; advances epoch by epoch."""
 
     def __init__(
-        self, network: CodedNetwork, examples: Examples, recipe: Recipe, checkpoint: Path | None
+        self,
+        network: CodedNetwork,
+        examples: Examples,
+        recipe: Recipe,
+        checkpoint: Path | None,
+        start: Path | None = None,
+        *,
+        resume: bool = True,
     ) -> None:
-        """A training that resumes from `checkpoint` where that file is there.
+        """A training that goes on from `checkpoint` where that file is there.
 
+        Args:
+            resume: whether it does; otherwise the file is replaced after the first epoch.
+            start: checkpoint of an earlier training whose weights, rho and windows this one
+                begins with, instead of the network's own and the recipe's.
         Raises:
-            DataError: the checkpoint is of another training.
+            DataError: the checkpoint is of another training, or `start` does not fit.
         """
         self.network, self.examples, self.recipe = network, examples, recipe
         self.history: list[Epoch] = []
@@ -60,7 +75,12 @@ class Training:
         self._random = torch.Generator().manual_seed(recipe.seed)
         torch.manual_seed(recipe.seed)
         self._reference_J = self._first_energy()
-        if checkpoint is not None and checkpoint.exists():
+        self._start: tuple[str, int] | None = None
+        if start is not None:
+            state = _read(start)
+            self._load(state["network"], start)
+            self._start = (state["content"], len(state["history"]))
+        if resume and checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
 
     def run(self, progress: Progress | None = None) -> list[Epoch]:
@@ -120,13 +140,12 @@ class Training:
     def _content(self) -> str:
         """What a checkpoint belongs to."""
         images: NDArray[np.float32] = self.examples.images
-        return content_key(
-            {
-                "recipe": self.recipe.in_use(),
-                "images": [len(images), float(images.sum(dtype=np.float64))],
-                "energy_J": f"{self._reference_J:.4g}",  # its last digits are the processor's
-            }
-        )
+        content: dict[str, Any] = {
+            "recipe": self.recipe.in_use(),
+            "images": [len(images), float(images.sum(dtype=np.float64))],
+            "energy_J": f"{self._reference_J:.4g}",  # its last digits are the processor's
+        }
+        return content_key(content | ({"start": self._start} if self._start else {}))
 
     def _save(self, file: Path) -> None:
         """Write the whole state or nothing."""
@@ -145,28 +164,41 @@ class Training:
         whole.replace(file)
 
     def _resume(self, file: Path) -> None:
-        try:
-            state: dict[str, Any] = torch.load(file, weights_only=True)
-            same = state["content"] == self._content
-        except (OSError, LookupError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
-            kind = type(error).__name__
-            raise DataError(f"{file}: expected a checkpoint, found another file ({kind})") from None
-        if not same:
+        state = _read(file)
+        if state["content"] != self._content:
             raise DataError(
                 f"{file}: expected a checkpoint of this training, found one of another recipe, "
                 f"network or data"
             )
-        try:
-            self.network.load_state_dict(state["network"])
-            self._optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError):
-            raise DataError(
-                f"{file}: expected a checkpoint of this version, found one of another"
-            ) from None
+        self._load(state["network"], file)
+        self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
         self._random.set_state(state["order"])
         torch.set_rng_state(state["noise"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
+
+    def _load(self, parameters: Mapping[str, Tensor], file: Path) -> None:
+        """Take a checkpoint's weights, rho and windows."""
+        try:
+            self.network.load_state_dict(parameters)
+        except RuntimeError:
+            raise DataError(
+                f"{file}: expected a checkpoint with this network's layers and slices, "
+                f"found one with others"
+            ) from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """A checkpoint's parts."""
+    try:
+        state: dict[str, Any] = torch.load(file, weights_only=True)
+        missing = PARTS - state.keys()
+    except (OSError, LookupError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+        kind = type(error).__name__
+        raise DataError(f"{file}: expected a checkpoint, found another file ({kind})") from None
+    if missing:
+        raise DataError(f"{file}: expected a checkpoint, found a file without {min(missing)!r}")
+    return state
 
 
 def _optimizer(network: CodedNetwork, recipe: Recipe) -> Any:

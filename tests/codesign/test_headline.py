@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytest.importorskip("torch", reason="needs the torch extra")
+torch = pytest.importorskip("torch", reason="needs the torch extra")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = {
@@ -91,10 +91,19 @@ def test_a_second_run_trains_and_simulates_nothing_again(folder: Path) -> None:
 
 def test_chains_are_followed_cell_by_cell(folder: Path) -> None:
     """Every method, the training, and the choice of knobs, where reads are correlated."""
-    (folder / "one.yaml").write_text(yaml.safe_dump(SMALL | {"factors": [1.0]}))
+    further = {"epochs": 1, "ramp": 0, "learning_rate": 1e-9, "rho_learning_rate": 1e-9}
+    changes = {"factors": [1.0], "further": further}
+    (folder / "one.yaml").write_text(yaml.safe_dump(SMALL | changes))
     done = experiment(folder, "--states", "markov", file="one.yaml")
     assert done.returncode == 0, done.stderr
     assert "| emt-strong, markov | serial | 0.1 | A+B+C, one-bit cells |" in done.stdout
+    earlier, own = (
+        torch.load(found, weights_only=True)["network"]
+        for states in ("independent", "markov")
+        for found in (folder / "out").glob(f"emt-strong-{states}-*-one-bit/ABC/checkpoint.pt")
+    )
+    for name, value in earlier.items():  # it began there, and hardly moved
+        torch.testing.assert_close(own[name], value, rtol=0, atol=1e-5)
 
 
 def test_a_wrong_key_is_named(folder: Path) -> None:

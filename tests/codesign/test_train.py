@@ -95,6 +95,7 @@ class TestWithTorch:
         [
             (["--techniques", "A,D"], "recipe: techniques"),
             (["--resume"], "checkpoint.pt: expected a checkpoint to resume from, found no file"),
+            (["--start", "none.pt"], "none.pt: expected a checkpoint, found another file"),
             (["--recipe", "none.yaml"], "none.yaml"),
             (["--arch", "emt-stong"], "did you mean 'emt-strong'?"),
             (["--energy-weight", "-1"], "--energy-weight"),
@@ -106,6 +107,23 @@ class TestWithTorch:
         assert message in error
         assert error.count("\n") == 1
         assert not Path(tmp_path / "out").exists()
+
+    @pytest.mark.slow
+    def test_it_begins_with_an_earlier_one_for_other_hardware(self, tmp_path, capsys):
+        strong, normal = tmp_path / "strong", tmp_path / "normal"
+        assert run([*SMALL, "--out", str(strong)]) == 0
+        start = ["--start", str(strong / "checkpoint.pt")]
+        asked = [*SMALL, "--arch", "emt-normal", *start, "--out", str(normal)]
+        capsys.readouterr()
+        assert run(asked) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert run([*asked, "--resume"]) == 0
+        assert json.loads(capsys.readouterr().out) == found
+        # Not with itself: nothing is lost by asking.
+        before = (strong / "checkpoint.pt").read_bytes()
+        assert run([*SMALL, *start, "--out", str(strong)]) == 2
+        assert "expected another folder's checkpoint" in capsys.readouterr().err
+        assert (strong / "checkpoint.pt").read_bytes() == before
 
     @pytest.mark.parametrize(
         ("hardware", "message"),

@@ -95,6 +95,39 @@ def test_a_checkpoint_does_not_depend_on_what_its_techniques_leave_aside(network
     expect_equal(resumed, other)
 
 
+@pytest.fixture
+def earlier(network, tmp_path):
+    """`(network, checkpoint)`: of an earlier training."""
+    trained, file = network(), tmp_path / "earlier.pt"
+    Training(trained, EXAMPLES, RECIPE.replace(slice_scales=True), file).run()
+    return trained, file
+
+
+def test_a_training_begins_where_an_earlier_one_ended(network, tmp_path, earlier):
+    trained, file = earlier
+    own, calm = network(), RECIPE.replace(epochs=1, seed=5)
+    training = Training(own, EXAMPLES, calm, tmp_path / "checkpoint.pt", file)
+    expect_equal(trained, own)  # weights, rho and windows
+    history = training.run()
+    assert own.rho() != trained.rho()
+    # Its energy counts against the same start: the float network's at the recipe's rho.
+    assert training._reference_J == Training(network(), EXAMPLES, calm, None)._reference_J
+    resumed = network()
+    again = Training(resumed, EXAMPLES, calm, tmp_path / "checkpoint.pt", file)
+    assert again.history == history
+    expect_equal(resumed, own)
+    with pytest.raises(DataError, match=r"expected a checkpoint of this training"):
+        Training(network(), EXAMPLES, calm, tmp_path / "checkpoint.pt")
+
+
+def test_a_start_of_another_network_is_refused(network, tmp_path, earlier):
+    _, file = earlier
+    state = torch.load(file, weights_only=True)
+    torch.save(state | {"network": dict(list(state["network"].items())[1:])}, file)
+    with pytest.raises(DataError, match=r"earlier.pt: expected a checkpoint with this network's"):
+        Training(network(), EXAMPLES, RECIPE, None, file)
+
+
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 and more"])
 def test_a_file_that_is_no_checkpoint_is_refused(network, tmp_path, content):
     file = tmp_path / "checkpoint.pt"
@@ -104,12 +137,19 @@ def test_a_file_that_is_no_checkpoint_is_refused(network, tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_with_other_parts_is_refused(network, tmp_path):
+    file = tmp_path / "checkpoint.pt"
+    torch.save({"content": "mine"}, file)
+    with pytest.raises(DataError, match=r"expected a checkpoint, found a file without 'history'"):
+        Training(network(), EXAMPLES, RECIPE, file)
+
+
 def test_a_checkpoint_with_other_parameters_is_refused(network, tmp_path):
     file = tmp_path / "checkpoint.pt"
     Training(network(), EXAMPLES, RECIPE.replace(epochs=1), file).run()
     state = torch.load(file, weights_only=True)
     torch.save(state | {"network": dict(list(state["network"].items())[1:])}, file)
-    with pytest.raises(DataError, match=r"checkpoint.pt: expected a checkpoint of this version"):
+    with pytest.raises(DataError, match=r"checkpoint.pt: expected a checkpoint with this net"):
         Training(network(), EXAMPLES, RECIPE.replace(epochs=1), file)
 
 
