@@ -1,8 +1,8 @@
 """From files to a certified design: what `hwsim optimize` does, as a function."""
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -14,8 +14,11 @@ from codesign.measure import right_in_integers
 from codesign.optimize_places import place_of
 from codesign.simulation import BackendName, Progress, Simulation, silent
 from hwsim.cost import load_technology
-from hwsim.errors import DataError
+from hwsim.errors import DataError, SpecError
 from hwsim.spec import read_yaml, validate
+from mapping.design import Design, load_design
+from mapping.plan import plan
+from mapping.shapes import layer_shapes
 from optim.allocate import lower_bound_J
 from optim.evaluate import Evaluator
 from optim.grid import Grid
@@ -49,6 +52,7 @@ class Optimization:
     store: file of finished evaluations (None: they are forgotten);
     workers: processes that simulate (1: this one, with as many threads as there are cores);
     scheduler: address of a Dask cluster to simulate on instead;
+    windows: a design whose parts of the window for slices (`slice_scales`) every candidate has;
     front: designs between the safest and the cheapest that are shown beside the chosen one.
     """
 
@@ -66,6 +70,7 @@ class Optimization:
     store: Path | None = None
     workers: int = 1
     scheduler: str | None = None
+    windows: Path | None = None
     front: int = 6
     seed: int = 0
 
@@ -126,7 +131,7 @@ def optimize(asked: Optimization, progress: Progress = silent) -> Optimized:
     integers = right_in_integers(case.network, case.images, progress)
     has_float = case.imported.quantized is None
     reference = right_in_float(case.imported, case.images, progress) if has_float else integers
-    problem = problem_of(case, tuning, asked.seed)
+    problem = replace(problem_of(case, tuning, asked.seed), windows=_windows(asked, case))
     target = Target(
         reference[tuning:],
         reference[:tuning],
@@ -197,6 +202,22 @@ def _grid(asked: Path | Grid | None) -> Grid:
     if isinstance(asked, Path):
         return validate(Grid, read_yaml(asked), str(asked))
     return asked or Grid()
+
+
+def _windows(asked: Optimization, case: Case) -> Mapping[str, tuple[float, ...]]:
+    """Parts of the window by layer.
+
+    Raises:
+        HwsimError: the design has none, or they do not fit the network or the tile.
+    """
+    if asked.windows is None:
+        return {}
+    found = load_design(asked.windows).windows
+    if not found:
+        raise SpecError(f"{asked.windows}: layers: expected slice_scales in some, found none")
+    own = Design().windowed(found)
+    plan(layer_shapes(case.network), case.arch, own, where=str(asked.windows))
+    return found
 
 
 def _tuning(asked: Optimization, images: int) -> int:

@@ -9,7 +9,7 @@ A layer keeps the default's value of every knob that it does not name.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +48,18 @@ class Design(Spec):
     def knobs(self, layer: str) -> Knobs:
         """The knobs of one layer."""
         return self.layers.get(layer, self.default)
+
+    @property
+    def windows(self) -> Mapping[str, tuple[float, ...]]:
+        """Parts of the window that slices use, of the layers that say so."""
+        return {
+            name: knobs.slice_scales for name, knobs in self.layers.items() if knobs.slice_scales
+        }
+
+    def windowed(self, windows: Mapping[str, tuple[float, ...]]) -> "Design":
+        """The design with these parts of the window in the slices of the layers named."""
+        own = {name: self.knobs(name).replace(slice_scales=own) for name, own in windows.items()}
+        return self.replace(layers=self.layers | own)
 
 
 def load_design(path: Path) -> Design:

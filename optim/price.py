@@ -74,6 +74,7 @@ class Pricing:
 
     def price(self, design: Design) -> Price:
         """The whole chip under `design`, however large."""
+        design = design.windowed(self.problem.windows)
         key = (design.tiles, *(design.knobs(shape.name) for shape in self.problem.shapes))
         if key not in self._prices:
             self._prices[key] = self._price(design)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, final
@@ -42,7 +42,8 @@ class Problem:
 
     calibration: (samples, *input shape) images that set the converters' ranges;
     tuning: images that settings are chosen by;
-    testing: images that a design is certified on, none of them used to choose it.
+    testing: images that a design is certified on, none of them used to choose it;
+    windows: parts of the window that the slices of layers use under any design.
     """
 
     network: QuantizedNetwork
@@ -52,6 +53,7 @@ class Problem:
     tuning: Examples
     testing: Examples
     seed: int = 0
+    windows: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def engine(self) -> Engine:
@@ -89,7 +91,7 @@ class Problem:
     @cached_property
     def content(self) -> Mapping[str, Any]:
         """All that a result depends on besides the design, for the key of an evaluation."""
-        return {
+        content: dict[str, Any] = {
             "hwsim": version("hwsim"),
             "network": self._network_digest,
             "arch": _digest(self.arch.model_dump_json()),
@@ -99,6 +101,7 @@ class Problem:
             "engine": self.engine.value,
             "seed": self.seed,
         }
+        return content | ({"windows": dict(self.windows)} if self.windows else {})
 
     @property
     def _network_digest(self) -> str:

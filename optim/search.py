@@ -98,7 +98,9 @@ class Judge:
     progress: Progress
 
     def candidate(self, design: Design, added: float | None = None, least: int = 0) -> Candidate:
-        """A design as the tuning images see it, until they all but refuse it.
+        """A design, with the problem's windows, as the tuning images see it.
+
+        They are shown until they all but refuse it.
 
         Args:
             least: images to see all the same.
@@ -107,6 +109,7 @@ class Judge:
         def enough(right: NDArray[np.bool_]) -> bool:
             return right.shape[1] >= least and self.target.refuses(right)
 
+        design = design.windowed(self.evaluator.problem.windows)
         outcome = self.evaluator.design(design, enough)
         whole = outcome.right.shape[1] == len(self.target.tuning)
         accepted = whole and outcome.share >= self.target.tuning_share

@@ -101,7 +101,7 @@ class Simulator:
         kept = self._last.get(key)
         if kept is not None:
             return kept
-        problem, design = self.problem, task.design
+        problem, design = self.problem, task.design.windowed(self.problem.windows)
         tiles = TileBackend(
             problem.network,
             plan(problem.shapes, problem.arch, design),

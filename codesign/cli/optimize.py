@@ -47,6 +47,11 @@ NOT_CERTIFIED = 1
 )
 @click.option("--grid", type=FILE, help="YAML file: the values that each knob may take.")
 @click.option(
+    "--windows",
+    type=FILE,
+    help="A design, such as `hwsim train` writes, whose windows by slice layers keep.",
+)
+@click.option(
     "--store",
     type=FILE,
     help="SQLite file of finished evaluations; a run that was stopped goes on from it.",

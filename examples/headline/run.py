@@ -256,16 +256,18 @@ class Bench:
     def optimised(self, name: str, wanted: float) -> Iterator[Point]:
         """A network with knobs chosen by `hwsim optimize`: for every layer, and alike for all."""
         letters, cell_bits = (TRAININGS | CLEAN)[name]
-        self.trained(letters, cell_bits)
+        _, trained = self.trained(letters, cell_bits)
+        folder = self.places(letters, cell_bits)[1]
         done = optimize(
             Optimization(
-                self.places(letters, cell_bits)[1] / "network.onnx",
+                folder / "network.onnx",
                 str(self.source / "data.yaml"),
                 self.hardware(self.experiment.read_voltages_V[-1], cell_bits),
                 accuracy=wanted,
                 samples=self.experiment.samples,
                 tuning=min(TUNING, self.experiment.samples // 2),
                 population=Population.TEST_SET,
+                windows=folder / "design.yaml" if trained.slice_scales else None,
                 store=self.folder.out / "optimised.sqlite",
                 front=0,
             )
