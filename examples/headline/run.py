@@ -33,7 +33,7 @@ from codesign.train import CHECKPOINT, Trained, TrainingRequest, train
 from hwsim.chip.load import load_arch
 from hwsim.cost import load_technology
 from hwsim.errors import HwsimError
-from hwsim.spec import Spec, read_yaml, validate
+from hwsim.spec import Spec, merge, read_yaml, validate
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.schedule import phase_cycles
 from hwsim.tile.spec import Knobs
@@ -86,6 +86,8 @@ class Experiment(Spec):
     trainings: tuple[str, ...] = tuple(TRAININGS)
     #: Of these, or clean ones, the knobs are then chosen for the least energy of whole tiles.
     optimised: tuple[str, ...] = ()
+    #: What is unlike the strength's preset, as an architecture file says it.
+    hardware: dict[str, Any] = Field(default_factory=dict)
     strengths: tuple[str, ...] = ("emt-strong",)
     states: tuple[str, ...] = ("independent",)
     #: Voltages of every method; networks are trained at the last one.
@@ -141,8 +143,9 @@ class Bench:
         tile = {"read_voltage_V": volt} | ({"cell_bits": cell_bits} if cell_bits else {})
         name = f"{self.strength}-{self.states}-{volt}V" + ("-one-bit" if cell_bits else "")
         content = {"extends": self.strength, "name": name, "tile": tile}
+        content |= {"device": {"fluctuation": fluctuation}}
         file = self.folder.out / f"{name}.yaml"
-        file.write_text(yaml.safe_dump(content | {"device": {"fluctuation": fluctuation}}))
+        file.write_text(yaml.safe_dump(merge(self.experiment.hardware, content)))
         return file
 
     def case(self, volt: float, cell_bits: int | None = None, samples: int | None = None) -> Case:
