@@ -33,7 +33,7 @@ from codesign.train import CHECKPOINT, Trained, TrainingRequest, train
 from hwsim.chip.load import load_arch
 from hwsim.cost import load_technology
 from hwsim.errors import HwsimError
-from hwsim.spec import Spec, merge, read_yaml, validate
+from hwsim.spec import Spec, merge, read_extended, validate
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.schedule import phase_cycles
 from hwsim.tile.spec import Knobs
@@ -57,6 +57,7 @@ LEDGERS = {"pulse": 4, "serial": 1}
 TRAININGS: dict[str, tuple[str, int | None]] = {
     "A": ("A", None),
     "A+B": ("AB", None),
+    "A+B, one-bit cells": ("AB", 1),
     "A+B+C": ("ABC", None),
     "A+B+C, one-bit cells": ("ABC", 1),
 }
@@ -86,8 +87,12 @@ class Experiment(Spec):
     trainings: tuple[str, ...] = tuple(TRAININGS)
     #: Of these, or clean ones, the knobs are then chosen for the least energy of whole tiles.
     optimised: tuple[str, ...] = ()
-    #: What is unlike the strength's preset, as an architecture file says it.
+    #: What is unlike the strength's preset where methods are read, not where they are trained:
+    #: as an architecture file says it, and knobs of all layers.
     hardware: dict[str, Any] = Field(default_factory=dict)
+    knobs: Knobs = Knobs()
+    #: Whether what is trained with C is read bit by bit in either ledger.
+    serial: bool = True
     strengths: tuple[str, ...] = ("emt-strong",)
     states: tuple[str, ...] = ("independent",)
     #: Voltages of every method; networks are trained at the last one.
@@ -133,19 +138,25 @@ class Bench:
     strength: str
     states: str
 
-    def hardware(self, volt: float, cell_bits: int | None = None) -> Path:
-        """An architecture file; the chain's dwell times are 8 phases."""
+    def hardware(self, volt: float, cell_bits: int | None = None, *, own: bool = True) -> Path:
+        """An architecture file; the chain's dwell times are 8 phases.
+
+        Args:
+            own: with what the experiment changes, to be read on; without, to be trained for.
+        """
         arch = load_arch(self.strength)
         phase_s = phase_cycles(Geometry(arch.tile, arch.precision)) / arch.tile.clock_Hz
         fluctuation: dict[str, Any] = {"states": self.states}
         if self.states == "markov":
             fluctuation |= {"high_dwell_s": 8 * phase_s, "low_dwell_s": 8 * phase_s}
         tile = {"read_voltage_V": volt} | ({"cell_bits": cell_bits} if cell_bits else {})
+        changes = self.experiment.hardware if own else {}
         name = f"{self.strength}-{self.states}-{volt}V" + ("-one-bit" if cell_bits else "")
+        name += "-changed" if changes else ""
         content = {"extends": self.strength, "name": name, "tile": tile}
         content |= {"device": {"fluctuation": fluctuation}}
         file = self.folder.out / f"{name}.yaml"
-        file.write_text(yaml.safe_dump(merge(self.experiment.hardware, content)))
+        file.write_text(yaml.safe_dump(merge(changes, content)))
         return file
 
     def case(self, volt: float, cell_bits: int | None = None, samples: int | None = None) -> Case:
@@ -176,8 +187,8 @@ class Bench:
         """Hardware that a network is trained on, and the folder of the training."""
         volt = self.experiment.read_voltages_V[-1]
         if not letters:
-            return self.hardware(volt), self.folder.out / "clean"
-        arch = self.hardware(volt, cell_bits)
+            return self.hardware(volt, own=False), self.folder.out / "clean"
+        arch = self.hardware(volt, cell_bits, own=False)
         return arch, self.folder.out / arch.stem / letters
 
     def origin(self, letters: str) -> "tuple[Bench, str] | None":
@@ -237,7 +248,7 @@ class Bench:
             return compensated(clean, method.arch, method.design(factor), images)
 
         for ledger, bits in LEDGERS.items():
-            base = Knobs(dac_bits=bits)
+            base = self.experiment.knobs.replace(dac_bits=bits)
             scaled = Method("weight scaling", clean, whole.arch, rho, base)
             bitwise = replace(scaled, arch=one_bit.arch)
             yield Contender(ledger, "weight scaling", scaled)
@@ -251,8 +262,8 @@ class Bench:
             network, done = self.trained(letters, cell_bits)
             arch = one_bit.arch if cell_bits else whole.arch
             for ledger, bits in LEDGERS.items():
-                # With C a network is read bit by bit in either ledger.
-                base = Knobs(dac_bits=1 if "C" in letters else bits)
+                alone = "C" in letters and self.experiment.serial
+                base = self.experiment.knobs.replace(dac_bits=1 if alone else bits)
                 method = Method(name, network, arch, done.rho, base, done.slice_scales)
                 yield Contender(ledger, name, method)
 
@@ -370,7 +381,7 @@ def main() -> None:
     changed |= {} if asked.drop is None else {"drop": asked.drop}
     folder = Folder(asked.networks, asked.out, asked.seed)
     try:
-        content = read_yaml(asked.experiment) | changed
+        content = read_extended(asked.experiment, {}) | changed
         experiment = validate(Experiment, content, str(asked.experiment))
         asked.out.mkdir(parents=True, exist_ok=True)
         run(experiment, folder)

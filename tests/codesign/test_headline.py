@@ -106,6 +106,28 @@ def test_chains_are_followed_cell_by_cell(folder: Path) -> None:
         torch.testing.assert_close(own[name], value, rtol=0, atol=1e-5)
 
 
+def test_hardware_may_be_changed_under_trained_networks(folder: Path) -> None:
+    """Larger arrays, coarser converters, and pulses for all: nothing is trained again."""
+    changes = {"hardware": {"tile": {"rows": 256, "cols": 256}}, "knobs": {"adc_bits": 6}}
+    changes |= {"serial": False, "factors": [1.0], "optimised": []}
+    (folder / "tiles.yaml").write_text(yaml.safe_dump({"extends": "small.yaml"} | changes))
+    before = [file.stat().st_mtime_ns for file in sorted(folder.rglob("checkpoint.pt"))]
+    joules = {}
+    for file in ("small.yaml", "tiles.yaml"):
+        assert experiment(folder, file=file).returncode == 0
+        with (folder / "out" / "points.csv").open() as rows:
+            joules[file] = {
+                (row["method"], row["ledger"]): (float(row["cells_J"]), float(row["tiles_J"]))
+                for row in csv.DictReader(rows)
+                if float(row["factor"]) == 1
+            }
+    assert [file.stat().st_mtime_ns for file in sorted(folder.rglob("checkpoint.pt"))] == before
+    own, method = joules["tiles.yaml"], "A+B+C, one-bit cells"
+    assert own[method, "pulse"][0] > own[method, "serial"][0]
+    assert own[method, "serial"][0] == joules["small.yaml"][method, "serial"][0]
+    assert own[method, "serial"][1] < joules["small.yaml"][method, "serial"][1]
+
+
 def test_a_wrong_key_is_named(folder: Path) -> None:
     wrong = folder / "small.yaml"
     kept = wrong.read_text()
