@@ -59,7 +59,8 @@ class Training:
         Args:
             resume: whether it does; otherwise the file is replaced after the first epoch.
             start: checkpoint of an earlier training whose weights, rho and windows this one
-                begins with, instead of the network's own and the recipe's.
+                begins with, instead of the network's own and the recipe's; windows only where
+                weights have as many slices.
         Raises:
             DataError: the checkpoint is of another training, or `start` does not fit.
         """
@@ -78,7 +79,7 @@ class Training:
         self._start: tuple[str, int] | None = None
         if start is not None:
             state = _read(start)
-            self._load(state["network"], start)
+            self._load(self._fitted(state["network"]), start)
             self._start = (state["content"], len(state["history"]))
         if resume and checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
@@ -177,14 +178,23 @@ class Training:
         torch.set_rng_state(state["noise"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
+    def _fitted(self, parameters: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Parameters of a start; windows of a weight cut into other slices stay this network's."""
+        own = self.network.state_dict()
+        return {
+            name: own[name]
+            if name.endswith("log_scales") and name in own and own[name].shape != value.shape
+            else value
+            for name, value in parameters.items()
+        }
+
     def _load(self, parameters: Mapping[str, Tensor], file: Path) -> None:
         """Take a checkpoint's weights, rho and windows."""
         try:
             self.network.load_state_dict(parameters)
         except RuntimeError:
             raise DataError(
-                f"{file}: expected a checkpoint with this network's layers and slices, "
-                f"found one with others"
+                f"{file}: expected a checkpoint with this network's layers, found one with others"
             ) from None
 
 

@@ -23,6 +23,7 @@ from optim.train.recipe import Augmentation, Recipe, Technique, load_recipe  # n
 
 pytestmark = pytest.mark.torch
 ARCH = load_arch("emt-strong")
+ONE_BIT = ARCH.replace(tile=ARCH.tile.replace(cell_bits=1))
 IMAGES = many_operators.IMAGES
 EXAMPLES = Examples(IMAGES, np.arange(len(IMAGES)) % 5)
 RECIPE = Recipe(epochs=3, batch=16, augmentation=Augmentation.SHIFT_FLIP, energy_weight=1.0)
@@ -118,6 +119,15 @@ def test_a_training_begins_where_an_earlier_one_ended(network, tmp_path, earlier
     expect_equal(resumed, own)
     with pytest.raises(DataError, match=r"expected a checkpoint of this training"):
         Training(network(), EXAMPLES, calm, tmp_path / "checkpoint.pt")
+
+
+def test_windows_of_other_slices_are_left(network, earlier, tmp_path):
+    trained, file = earlier
+    narrow = CodedNetwork(trained.network, plan(layer_shapes(trained.network), ONE_BIT), ONE_BIT)
+    Training(narrow, EXAMPLES, RECIPE, None, file)
+    assert narrow.rho() == trained.rho()
+    assert narrow.slice_scales() == {}
+    assert trained.slice_scales()
 
 
 def test_a_start_of_another_network_is_refused(network, tmp_path, earlier):
