@@ -110,63 +110,6 @@ def test_simulate_takes_the_design_and_finds_the_same_energy(
     assert design.knobs("fc1").adc_bits == document["design"][0]["adc_bits"]
 
 
-def test_windows_by_slice_are_kept_and_save_energy_of_the_cells(
-    network: Path, grid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What is certified with the windows is what `simulate` reads."""
-    narrow = dict.fromkeys(("fc1", "fc3"), (0.4, 0.6, 0.8, 1.0))
-    windows, out = tmp_path / "windows.yaml", tmp_path / "out"
-    windows.write_text(Design().windowed(narrow).to_yaml())
-    call = ["--max-drop", 0.06, "--windows", windows, "--out", out]
-    assert run(arguments(network, grid, *call)) == 0
-    assert "Certified" in capsys.readouterr().out
-    design = load_design(out / "design.yaml")
-    assert design.windows == narrow
-    alike = {name: knobs.replace(slice_scales=None) for name, knobs in design.layers.items()}
-    (tmp_path / "alike.yaml").write_text(design.replace(layers=alike).to_yaml())
-    energies = []
-    for file, folder in ((out / "design.yaml", "own"), (tmp_path / "alike.yaml", "alike")):
-        call = ["simulate", network, "--data", "digits", "--arch", "emt-strong"]
-        call += [
-            "--backend",
-            "ideal",
-            "--samples",
-            32,
-            "--design",
-            file,
-            "--out",
-            tmp_path / folder,
-        ]
-        assert run([str(argument) for argument in call]) == 0
-        energies.append(load_result(tmp_path / folder).energy_J)
-    assert energies[0] == load_result(out).energy_J
-    assert energies[0].by_component["array"] < energies[1].by_component["array"]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("default: {redundancy: 2}", "layers: expected slice_scales in some, found none"),
-        ("layers: {fc4: {slice_scales: [1, 1, 1, 1]}}", "layers.fc4: expected a layer of the net"),
-        ("layers: {fc1: {slice_scales: [0.5, 1]}}", "slice_scales: expected 4 (slices of weights"),
-    ],
-)
-def test_windows_that_do_not_fit_are_refused(
-    network: Path,
-    grid: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    content: str,
-    message: str,
-) -> None:
-    windows = tmp_path / "windows.yaml"
-    windows.write_text(content)
-    assert run(arguments(network, grid, "--max-drop", 0.1, "--windows", windows)) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-
-
 def test_the_report_shows_the_front_and_the_chosen_design(finished: Any) -> None:
     _, out = finished
     result = load_result(out)
