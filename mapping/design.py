@@ -58,6 +58,8 @@ class Design(Spec):
 
     def windowed(self, windows: Mapping[str, tuple[float, ...]]) -> "Design":
         """The design with these parts of the window in the slices of the layers named."""
+        if not windows:
+            return self
         own = {name: self.knobs(name).replace(slice_scales=own) for name, own in windows.items()}
         return self.replace(layers=self.layers | own)
 

@@ -172,7 +172,12 @@ class Training:
                 f"network or data"
             )
         self._load(state["network"], file)
-        self._optimizer.load_state_dict(state["optimizer"])
+        try:
+            self._optimizer.load_state_dict(state["optimizer"])
+        except ValueError:
+            raise DataError(
+                f"{file}: expected a checkpoint of this version, found one of another"
+            ) from None
         self._schedule.load_state_dict(state["schedule"])
         self._random.set_state(state["order"])
         torch.set_rng_state(state["noise"])

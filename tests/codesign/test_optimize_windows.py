@@ -54,16 +54,8 @@ def test_windows_by_slice_are_kept_and_save_energy_of_the_cells(
     energies = []
     for file, folder in ((out / "design.yaml", "own"), (tmp_path / "alike.yaml", "alike")):
         call = ["simulate", network, "--data", "digits", "--arch", "emt-strong"]
-        call += [
-            "--backend",
-            "ideal",
-            "--samples",
-            32,
-            "--design",
-            file,
-            "--out",
-            tmp_path / folder,
-        ]
+        call += ["--backend", "ideal", "--samples", 32]
+        call += ["--design", file, "--out", tmp_path / folder]
         assert run([str(argument) for argument in call]) == 0
         energies.append(load_result(tmp_path / folder).energy_J)
     assert energies[0] == load_result(out).energy_J

@@ -163,6 +163,16 @@ def test_a_checkpoint_with_other_parameters_is_refused(network, tmp_path):
         Training(network(), EXAMPLES, RECIPE.replace(epochs=1), file)
 
 
+def test_a_checkpoint_with_another_optimizer_is_refused(network, tmp_path):
+    file = tmp_path / "checkpoint.pt"
+    Training(network(), EXAMPLES, RECIPE.replace(epochs=1), file).run()
+    state = torch.load(file, weights_only=True)
+    state["optimizer"]["param_groups"].pop()
+    torch.save(state, file)
+    with pytest.raises(DataError, match=r"checkpoint.pt: expected a checkpoint of this version"):
+        Training(network(), EXAMPLES, RECIPE.replace(epochs=1), file)
+
+
 def test_energy_in_the_loss_lowers_energy_and_settles_on_what_tiles_make(network):
     own = network()
     recipe = RECIPE.replace(energy_weight=100.0, rho_learning_rate=0.1)
