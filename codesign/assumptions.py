@@ -2,7 +2,7 @@
 
 from codesign.report.result import Assumption
 from hwsim.chip.spec import Arch
-from hwsim.cost import Technology, figures
+from hwsim.cost import Technology, figures, power_switch
 from hwsim.cost.adc import ROOM_K
 from hwsim.device.spec import States
 from mapping.counts import Activity
@@ -14,11 +14,6 @@ _ALWAYS = (
         "rows they need are there. Throughput is that of a full pipeline, set by the busiest "
         "resource: the tiles of a layer, or a bus, router port or digital unit.",
         source="docs/model/timing.md",
-    ),
-    Assumption(
-        text="Leakage is the static power of all clusters in use over the interval between two "
-        "inferences of a full pipeline, given to layers by their tiles.",
-        source="hwsim.cost.activity",
     ),
     Assumption(
         text="Area is that of whole clusters in use; energy and area of off-chip links and of "
@@ -48,6 +43,7 @@ def stated_assumptions(plan: Plan, arch: Arch, technology: Technology) -> tuple[
         *_about_converters(technology),
         *_from_synthesis(technology),
         *_warm(arch, technology),
+        _leakage(arch, technology),
     ]
     source = "fit" if technology.adc.survey else "table"
     bits = {layer.knobs.adc_bits or arch.tile.adc.bits for layer in plan.layers}
@@ -77,6 +73,22 @@ def _warm(arch: Arch, technology: Technology) -> list[Assumption]:
     times = technology.leakage_factor(kelvin)
     said = f"At {kelvin:g} K the chip leaks {times:.3g} times as much as at {ROOM_K:g} K."
     return [Assumption(text=said, source=growth.source)]
+
+
+def _leakage(arch: Arch, technology: Technology) -> Assumption:
+    """How long the chip leaks for an inference, and what of it is switched off."""
+    said = (
+        "Leakage is the static power of all clusters in use over the interval between two "
+        "inferences of a full pipeline, given to layers by their tiles."
+    )
+    if switch := power_switch(arch, technology):
+        said += (
+            " Drivers, converters, shift-adders and registers of a tile are switched off between "
+            f"its products where that saves energy: {switch.off_share.value:.0%} of their leakage "
+            "is left, and switching on takes the dynamic energy of "
+            f"{switch.wake_cycles.value:g} cycles of full activity, and no time."
+        )
+    return Assumption(text=said, source="hwsim.cost.leakage")
 
 
 def _from_synthesis(technology: Technology) -> list[Assumption]:

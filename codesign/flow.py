@@ -17,7 +17,7 @@ from codesign.report.result import AccuracyResult, Assumption, Provenance, Resul
 from codesign.simulation import BackendName, Progress, Simulation, silent
 from hwsim.chip.load import load_arch
 from hwsim.chip.spec import Arch
-from hwsim.cost import load_technology
+from hwsim.cost import technology_of
 from hwsim.peripherals.spec import AdcRange
 from hwsim.spec import read_yaml, validate
 from mapping.counts import plan_counts
@@ -125,7 +125,7 @@ def simulate(asked: Simulation, *, command: str = "", progress: Progress = silen
     Raises:
         HwsimError: a file is wrong, or network, data and hardware do not fit together.
     """
-    technology = load_technology(_hardware(asked).technology)
+    technology = technology_of(_hardware(asked))
     case = prepare(asked, progress)
     arch, network, images = case.arch, case.network, case.images
     in_integers = right_in_integers(network, images, progress)

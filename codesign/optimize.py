@@ -13,7 +13,7 @@ from codesign.flow import Case, prepare, right_in_float
 from codesign.measure import right_in_integers
 from codesign.optimize_places import place_of
 from codesign.simulation import BackendName, Progress, Simulation, silent
-from hwsim.cost import load_technology
+from hwsim.cost import technology_of
 from hwsim.errors import DataError, SpecError
 from hwsim.spec import read_yaml, validate
 from mapping.design import Design, load_design
@@ -190,7 +190,7 @@ def problem_of(case: Case, tuning: int, seed: int = 0) -> Problem:
     return Problem(
         case.network,
         case.arch,
-        load_technology(case.arch.technology),
+        technology_of(case.arch),
         case.images.calibration,
         test.taken(slice(tuning)),
         test.taken(slice(tuning, None)),

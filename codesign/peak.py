@@ -3,7 +3,7 @@
 from typing import Any
 
 from hwsim.chip.spec import Arch
-from hwsim.cost import PeakLine, load_technology, peak_table
+from hwsim.cost import PeakLine, peak_table, technology_of
 
 _HEADINGS = ("level", "component", "units", "power", "area")
 
@@ -14,7 +14,7 @@ def peak_text(arch: Arch) -> str:
     Raises:
         SpecError: the technology that `arch` names is unknown or wrong.
     """
-    rows = [_HEADINGS, *(_row(line) for line in peak_table(arch, load_technology(arch.technology)))]
+    rows = [_HEADINGS, *(_row(line) for line in peak_table(arch, technology_of(arch)))]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADINGS))]
     title = f"# Peak power and area of {arch.name} with technology {arch.technology}:"
     return "\n".join([title, *(f"#   {_aligned(row, widths)}" for row in rows)]) + "\n"
@@ -34,7 +34,7 @@ def peak_json(arch: Arch) -> list[dict[str, Any]]:
             "power_W": line.power_W,
             "area_m2": line.area_m2,
         }
-        for line in peak_table(arch, load_technology(arch.technology))
+        for line in peak_table(arch, technology_of(arch))
     ]
 
 

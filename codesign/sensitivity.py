@@ -9,6 +9,7 @@ from hwsim.cost import Technology, Work, sensitivity
 from hwsim.events import EventCounts
 from hwsim.tile.spec import Knobs
 from mapping.plan import Plan
+from mapping.price import duty
 
 
 def sensitivity_rows(
@@ -26,5 +27,6 @@ def sensitivity_rows(
     """
     knobs = {layer.name: layer.knobs for layer in plan.layers}
     layers = [(knobs.get(name, Knobs()), events) for name, events in counts.items()]
-    work = Work.of(layers, plan.clusters, interval_s)
+    duties = tuple(duty(layer, arch) for layer in plan.layers)
+    work = Work.of(layers, plan.clusters, interval_s, duties)
     return tuple(SensitivityRow(**asdict(s)) for s in sensitivity(work, arch, technology))

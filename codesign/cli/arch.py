@@ -67,10 +67,10 @@ def show(arch_name: str, as_json: bool, seed: int) -> None:
 def validate(file: Path, as_json: bool, seed: int) -> None:
     """Check an architecture file: its keys, figures, and the technology it names."""
     from hwsim.chip.load import load_arch  # noqa: PLC0415
-    from hwsim.cost.load import load_technology  # noqa: PLC0415
+    from hwsim.cost.load import technology_of  # noqa: PLC0415
 
     loaded = load_arch(file)
-    load_technology(loaded.technology)
+    technology_of(loaded)
     if as_json:
         emit({"file": str(file), "name": loaded.name, "valid": True})
     else:

@@ -14,7 +14,7 @@ from codesign.sweep.sample import Values
 from codesign.sweep.spec import NESTED, PointSettings, SweepSpec, nested_keys
 from hwsim.chip.load import arch_presets, extended_arch
 from hwsim.chip.spec import Arch
-from hwsim.cost import load_technology
+from hwsim.cost import technology_of
 from hwsim.errors import HwsimError, SpecError
 from hwsim.spec import merge, read_yaml, validate
 from mapping.design import Design
@@ -144,7 +144,7 @@ class Resolver:
             "network_sha256": self._network(asked.network),
             "images_sha256": self._image(asked.data, asked.samples),
             "arch": arch.model_dump(mode="json"),
-            "technology": load_technology(arch.technology).model_dump(mode="json"),
+            "technology": technology_of(arch).model_dump(mode="json"),
             "design": design.model_dump(mode="json"),
             "scheme": None if asked.scheme is None else read_yaml(asked.scheme),
             "device_samples": asked.device_samples,

@@ -28,6 +28,7 @@ class ChipSpec(Spec):
     requantizers_per_cluster: Annotated[int, Field(ge=1)] = 1
     pool_units_per_cluster: Annotated[int, Field(ge=0)] = 1
     offchip_links: Annotated[int, Field(ge=0)] = 0  # per chip
+    power_gating: bool = False  # tiles are switched off between products (hwsim.cost.leakage)
 
     @property
     def tiles_per_cluster(self) -> int:

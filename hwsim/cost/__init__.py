@@ -2,7 +2,6 @@
 
 from hwsim.cost.activity import (
     full_activity,
-    leakage_J,
     peak_level_share,
     peak_power,
     static_power,
@@ -11,14 +10,17 @@ from hwsim.cost.area import adcs_per_tile, area, conversion_rate_Hz, converted_l
 from hwsim.cost.components import Component
 from hwsim.cost.energy import array_energy_J, energy, total_J, unit_pulse_s
 from hwsim.cost.figure import Figure, Uncertainty
-from hwsim.cost.load import load_technology, technologies
+from hwsim.cost.leakage import Duty, leakage_J, standby_J, working_J
+from hwsim.cost.load import load_technology, technologies, technology_of
 from hwsim.cost.peak import Level, PeakLine, peak_table
 from hwsim.cost.scaling import scaled
 from hwsim.cost.sensitivity import Swing, Work, price, sensitivity
+from hwsim.cost.switch import power_switch
 from hwsim.cost.technology import Technology, figures
 
 __all__ = [
     "Component",
+    "Duty",
     "Figure",
     "Level",
     "PeakLine",
@@ -40,12 +42,16 @@ __all__ = [
     "peak_level_share",
     "peak_power",
     "peak_table",
+    "power_switch",
     "price",
     "scaled",
     "sensitivity",
+    "standby_J",
     "static_power",
     "technologies",
+    "technology_of",
     "total_J",
     "unit_pulse_s",
     "units",
+    "working_J",
 ]

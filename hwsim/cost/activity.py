@@ -10,7 +10,7 @@ once per clock cycle.  These rules reproduce ISAAC's published table (see the te
 from hwsim.chip.spec import Arch
 from hwsim.cost.area import conversion_rate_Hz, converted_lines, units
 from hwsim.cost.components import Component
-from hwsim.cost.energy import energy, total_J
+from hwsim.cost.energy import energy
 from hwsim.cost.technology import Technology
 from hwsim.events import EventCounts
 from hwsim.tile.geometry import Geometry
@@ -83,11 +83,6 @@ def static_power(arch: Arch, technology: Technology, clusters: float = 1) -> dic
         Component.ELEMENTWISE: rates.elementwise_ops * t.adder.static_J,
     }
     return {component: clusters * warm * power for component, power in watts.items()}
-
-
-def leakage_J(arch: Arch, technology: Technology, clusters: float, time_s: float) -> float:
-    """Static energy of `clusters` clusters over `time_s`, in joules."""
-    return total_J(static_power(arch, technology, clusters)) * time_s
 
 
 def peak_power(arch: Arch, technology: Technology) -> dict[Component, float]:

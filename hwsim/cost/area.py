@@ -4,6 +4,7 @@ import math
 
 from hwsim.chip.spec import Arch
 from hwsim.cost.components import Component
+from hwsim.cost.switch import SWITCHED, power_switch
 from hwsim.cost.technology import Technology
 from hwsim.tile.geometry import ceil_div
 from hwsim.tile.spec import Encoding, Subtraction, TileSpec
@@ -58,8 +59,11 @@ def units(arch: Arch) -> dict[Component, float]:
 
 
 def area(arch: Arch, technology: Technology, clusters: float = 1) -> dict[Component, float]:
-    """Area of `clusters` clusters by component, in square metres; off-chip links not included."""
-    t = technology
+    """Area of `clusters` clusters by component, in square metres; off-chip links not included.
+
+    Of what tiles switch off, the switches are a part.
+    """
+    t, switch = technology, power_switch(arch, technology)
     each_m2 = {
         Component.ARRAY: t.cell.area.value,
         Component.DRIVER: t.driver.area.value,
@@ -77,4 +81,6 @@ def area(arch: Arch, technology: Technology, clusters: float = 1) -> dict[Compon
         Component.ELEMENTWISE: t.adder.area.value,
         Component.REQUANTIZER: t.requantizer.area.value,
     }
+    if switch:
+        each_m2 |= {name: each_m2[name] * (1 + switch.area_share.value) for name in SWITCHED}
     return {name: clusters * count * each_m2[name] for name, count in units(arch).items()}

@@ -13,8 +13,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from hwsim.chip.spec import Arch
 from hwsim.cost.part import part
 from hwsim.cost.scaling import scaled
+from hwsim.cost.switch import power_switch
 from hwsim.cost.technology import Technology
 from hwsim.errors import SpecError
 from hwsim.spec import Spec, extends_chain, unknown, validate
@@ -60,6 +62,17 @@ def load_technology(name_or_path: str | Path) -> Technology:
                 merged.pop(key, None)
         merged = _over(merged, content)
     return validate(Technology, merged, str(path))
+
+
+def technology_of(arch: Arch) -> Technology:
+    """The technology that an architecture names, with a price for all that the chip has.
+
+    Raises:
+        SpecError: as `load_technology`, or as `power_switch`.
+    """
+    technology = load_technology(arch.technology)
+    power_switch(arch, technology)
+    return technology
 
 
 def _scaled(below: dict[str, Any], target: object, file: Path) -> dict[str, Any]:

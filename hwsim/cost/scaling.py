@@ -10,8 +10,9 @@
 | sample and hold | V^2: its capacitor is set by noise, not by the node | unchanged |
 | links off the chip | unchanged | unchanged |
 
-Shares of static power, their growth with temperature and the read voltage stay as they are, and
-a figure that names a node of its own is scaled as if it were the technology's: assumptions.
+Shares of static power, their growth with temperature, power switches and the read voltage stay as
+they are, and a figure that names a node of its own is scaled as if it were the technology's:
+assumptions.
 """
 
 from functools import cache

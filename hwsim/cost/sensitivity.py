@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hwsim.chip.spec import Arch
-from hwsim.cost.activity import leakage_J
 from hwsim.cost.area import area
 from hwsim.cost.energy import energy, total_J
+from hwsim.cost.leakage import Duty, leakage_J
 from hwsim.cost.technology import Technology, figures, with_value
 from hwsim.events import EventCounts
 from hwsim.tile.spec import Knobs
@@ -17,7 +17,8 @@ from hwsim.tile.spec import Knobs
 
 @dataclass(frozen=True)
 class Work:
-    """What one inference needs: events under each setting of the knobs, and clusters over a time.
+    """What one inference needs: events under each setting of the knobs, clusters over a time, and
+    how long their tiles work.
 
     events: of all layers that share their knobs, summed; energy is linear in events.
     """
@@ -25,10 +26,15 @@ class Work:
     events: tuple[tuple[Knobs, EventCounts], ...]
     clusters: float
     interval_s: float
+    duties: tuple[Duty, ...] = ()
 
     @classmethod
     def of(
-        cls, layers: Iterable[tuple[Knobs, EventCounts]], clusters: float, interval_s: float
+        cls,
+        layers: Iterable[tuple[Knobs, EventCounts]],
+        clusters: float,
+        interval_s: float,
+        duties: tuple[Duty, ...] = (),
     ) -> "Work":
         """Layers with the same knobs put together."""
         sums: dict[str, tuple[Knobs, EventCounts]] = {}
@@ -36,7 +42,7 @@ class Work:
             key = knobs.model_dump_json()
             before = sums[key][1] if key in sums else EventCounts()
             sums[key] = (knobs, before + events)
-        return cls(tuple(sums.values()), clusters, interval_s)
+        return cls(tuple(sums.values()), clusters, interval_s, duties)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Swing:
 def price(work: Work, arch: Arch, technology: Technology) -> tuple[float, float]:
     """Energy of the work in joules, static part included, and area in square metres."""
     dynamic = sum(total_J(energy(events, arch, technology, k)) for k, events in work.events)
-    static = leakage_J(arch, technology, work.clusters, work.interval_s)
+    static = leakage_J(arch, technology, work.clusters, work.interval_s, work.duties)
     return dynamic + static, sum(area(arch, technology, work.clusters).values())
 
 

@@ -116,6 +116,14 @@ class Driver(Spec):
         return total
 
 
+class PowerSwitch(Spec):
+    """What a tile's own supply takes and leaves, see `hwsim.cost.leakage`."""
+
+    off_share: ShareFigure  # of the static power, left when it is off
+    wake_cycles: FactorFigure  # at full activity, whose dynamic energy switching on takes
+    area_share: ShareFigure  # of what it switches
+
+
 class Technology(Spec):
     """Prices of every component; area is per unit named in the comment."""
 
@@ -140,6 +148,7 @@ class Technology(Spec):
     adder: Block  # event: one addition or multiplication in a cluster; area per unit
     requantizer: Block  # event: one value; area per unit
     link: Block | None = None  # event: one bit off the chip; area per link
+    power_switch: PowerSwitch | None = None  # None: tiles cannot be switched off
     leakage_growth: GrowthFigure | None = None  # None: the same at every temperature
 
     def leakage_factor(self, temperature_K: float) -> float:

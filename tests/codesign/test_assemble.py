@@ -14,6 +14,7 @@ from hwsim.tile.spec import Knobs
 from mapping.counts import Activity, plan_counts, total_counts
 from mapping.design import Design
 from mapping.plan import Plan, plan
+from mapping.price import duty
 from mapping.shapes import LayerShape
 from mapping.timing import plan_time
 from tests.reference.tolerance import near
@@ -62,6 +63,23 @@ def test_the_energy_is_that_of_all_events_plus_leakage_over_one_interval() -> No
     )
     assert result.energy_J.total == pytest.approx(dynamic + static)
     assert result.energy_J.by_component["leakage"] == pytest.approx(static)
+
+
+def test_where_idle_tiles_are_switched_off_layers_leak_by_how_long_they_work() -> None:
+    gated = EMT.replace(chip=EMT.chip.replace(power_gating=True))
+    of, always_on = planned(), assembled()
+    result = assemble("net", of, gated, TECHNOLOGY, counted(of))
+    interval = plan_time(of, gated).interval_s
+    static = leakage_J(
+        gated, TECHNOLOGY, of.clusters, interval, tuple(duty(layer, gated) for layer in of.layers)
+    )
+    leakage = result.energy_J.by_component["leakage"]
+    assert leakage == pytest.approx(static)
+    assert leakage < always_on.energy_J.by_component["leakage"] / 2
+    assert result.energy_J.total == near(sum(result.energy_J.by_layer.values()), 1e-12)
+    conv, *dense = (row.energy_by_component_J["leakage"] / row.tiles for row in result.layers[:3])
+    assert all(conv > 2 * idle for idle in dense)
+    assert any("switched off between its products" in one.text for one in result.assumptions)
 
 
 def test_time_and_size_are_those_of_the_plan() -> None:

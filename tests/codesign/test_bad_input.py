@@ -75,6 +75,13 @@ def wide_images(folder: Path) -> str:
     return f"npz:{folder / 'wide.npz'}"
 
 
+def unswitched(folder: Path) -> str:
+    yaml("extends: emt-32nm\nname: bare\npower_switch: null")(folder)
+    gated = f"extends: emt\ntechnology: {folder / 'input.yaml'}\nchip: {{power_gating: true}}"
+    (folder / "gated.yaml").write_text(gated)
+    return str(folder / "gated.yaml")
+
+
 def missing(name: str) -> Callable[[Path], str]:
     return lambda folder: str(folder / name)
 
@@ -114,6 +121,11 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Path], str], str]] = {
         ("arch", "validate"),
         yaml("extends: emt\ntechnology: emt-23nm"),
         "emt-23nm",
+    ),
+    "power gating without a price": (
+        ("arch", "validate"),
+        unswitched,
+        "chip.power_gating: expected a technology with power_switch, found 'bare' without one",
     ),
     "unknown preset": ((*MAP, "--arch"), lambda _: "emy", "did you mean 'emt'?"),
     "design of an unknown layer": (

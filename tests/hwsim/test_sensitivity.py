@@ -1,8 +1,11 @@
 """The tornado table: prices at the ends of each figure's range, by hand and by its laws."""
 
+from dataclasses import replace
+
 from hwsim.chip.load import load_arch
 from hwsim.cost import (
     Component,
+    Duty,
     Work,
     area,
     energy,
@@ -55,11 +58,21 @@ def test_rows_are_sorted_by_swing_and_each_brackets_the_total_where_it_is_monoto
         assert row.area_low_m2 <= m2 * (1 + 1e-12), row.key
 
 
+def test_where_idle_tiles_are_switched_off_their_switches_have_rows_and_duties_count() -> None:
+    gated = EMT.replace(chip=EMT.chip.replace(power_gating=True))
+    work = replace(BUSY, duties=(Duty(4, 5e-7, 3),))
+    rows = {row.key: row for row in sensitivity(work, gated, TECHNOLOGY)}
+    assert rows["power_switch.off_share"].energy_swing_J > 0
+    assert rows["power_switch.area_share"].area_swing_m2 > 0
+    wake = rows["power_switch.wake_cycles"]
+    assert wake.energy_low_J < price(work, gated, TECHNOLOGY)[0] < wake.energy_high_J
+
+
 def test_every_figure_with_a_range_that_changes_a_price_has_its_row() -> None:
     rows = {row.key for row in sensitivity(BUSY, EMT, TECHNOLOGY)}
     ranged = {key for key, figure in figures(TECHNOLOGY).items() if figure.low < figure.high}
-    # Converters of other resolutions, growth outside the table, and links are not in use.
-    unused = {key for key in ranged if key.startswith(("adc.points", "link."))}
+    # Converters of other resolutions, growth outside the table, links, switches are not in use.
+    unused = {key for key in ranged if key.startswith(("adc.points", "link.", "power_switch."))}
     unused -= {"adc.points.4.energy", "adc.points.4.area"}
     # The buffer has the published 64 KB; a busy cluster requantises nothing.
     unused |= {"adc.energy_growth", "adc.area_growth", "buffer.growth", "requantizer.energy"}
