@@ -9,7 +9,8 @@ of P left when it is off and E_w what switching it on takes:
 
 so that a tile whose pauses are too short stays on.  Cells keep their states without a supply, and
 registers are empty between products.  That pauses are equally long is an upper bound (the minimum
-is concave); tiles are switched on in time, while their inputs are on the bus: no latency.
+is concave); tiles are switched on in time, while their inputs are on the bus: no latency, and the
+few cycles of that transfer are not counted.
 
 E_w is the dynamic energy of some clock cycles of full activity: charging the part's own nodes
 again, after the break-even analysis of Hu et al., "Microarchitectural techniques for power gating
