@@ -6,7 +6,7 @@ from codesign.validation.hardware import arch, technology
 from codesign.validation.published import Case
 from hwsim.chip.load import load_arch
 from hwsim.chip.spec import Arch
-from hwsim.cost import Level, PeakLine, load_technology, peak_table
+from hwsim.cost import Level, PeakLine, peak_table, technology_of
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.schedule import mvm_interval_cycles
 
@@ -18,7 +18,7 @@ _HALVES = 4
 def _described(name: str) -> tuple[Arch, tuple[PeakLine, ...]]:
     if name == "isaac":
         isaac = load_arch(name)
-        return isaac, peak_table(isaac, load_technology(isaac.technology))
+        return isaac, peak_table(isaac, technology_of(isaac))
     other = arch(name)
     return other, peak_table(other, technology(other.technology))
 

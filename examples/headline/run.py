@@ -31,7 +31,7 @@ from codesign.optimize import Optimization, optimize
 from codesign.simulation import Simulation, silent
 from codesign.train import CHECKPOINT, Trained, TrainingRequest, train
 from hwsim.chip.load import load_arch
-from hwsim.cost import load_technology
+from hwsim.cost import technology_of
 from hwsim.errors import HwsimError
 from hwsim.spec import Spec, merge, read_extended, validate
 from hwsim.tile.geometry import Geometry
@@ -314,7 +314,7 @@ class Bench:
             problem = Problem(
                 method.network,
                 method.arch,
-                load_technology(method.arch.technology),
+                technology_of(method.arch),
                 case.images.calibration,
                 shown,
                 shown,
