@@ -12,13 +12,14 @@ ROOT = Path(__file__).parents[2]
 DIGITS = files("codesign.demo").joinpath("digits.onnx")
 
 
-@pytest.mark.parametrize("black", [0, 1, 3])
-def test_black_images_drive_no_row_of_the_first_layer_and_white_ones_drive_all(
-    tmp_path: Path, black: int
+@pytest.mark.parametrize(("black", "dot", "idle"), [(0, 0, 0), (3, 0, 3), (0, 1, 55 / 64)])
+def test_rows_are_driven_where_a_window_holds_a_white_pixel(
+    tmp_path: Path, black: int, dot: int, idle: float
 ) -> None:
-    """White is the highest code, all bits set, and every window of a 3x3 kernel holds a pixel."""
+    """White is the highest code, all bits set; a dot lies in 9 of the 64 windows of 3x3."""
     images = np.ones((4, 1, 8, 8), np.float32)
-    images[:black] = 0
+    images[: black + dot] = 0
+    images[:dot, 0, 3, 4] = 1
     np.savez(tmp_path / "images.npz", x=images, y=np.zeros(4, int))
     script = str(ROOT / "examples" / "idle_conversions.py")
     data = f"npz:{tmp_path / 'images.npz'}"
@@ -26,4 +27,4 @@ def test_black_images_drive_no_row_of_the_first_layer_and_white_ones_drive_all(
         [sys.executable, script, str(DIGITS), "--data", data], check=True, capture_output=True
     )
     first = found.stdout.decode().splitlines()[2]
-    assert first == f"| conv1 | 8 | {black / 4:.1%} |"
+    assert first == f"| conv1 | 8 | {idle / 4:.1%} |"
