@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from codesign.datasets import (
     DataDescription,
-    DataName,
     Dataset,
+    NoTrainingPartError,
     Split,
     load_dataset,
     read_description,
@@ -66,15 +66,14 @@ def images_digest(data: str, samples: int | None) -> str:
 def _calibration(description: DataDescription, test: Dataset) -> tuple[Dataset, str]:
     """Training images where there are any, else the first of the test images; and which."""
     name = description.dataset.value
-    if description.dataset is not DataName.NPZ:
-        try:
-            dataset = load_dataset(description, Split.TRAIN, CALIBRATION_IMAGES)
-        except DataError as error:
-            why = f"; training images cannot be read: {error}"
-        else:
-            return dataset, f"the first {len(dataset.labels)} training images of {name}"
-    else:
+    try:
+        dataset = load_dataset(description, Split.TRAIN, CALIBRATION_IMAGES)
+    except NoTrainingPartError:
         why = ""
+    except DataError as error:
+        why = f"; training images cannot be read: {error}"
+    else:
+        return dataset, f"the first {len(dataset.labels)} training images of {name}"
     dataset = load_dataset(description, None, min(CALIBRATION_IMAGES, len(test.labels)))
     return dataset, f"the first {len(dataset.labels)} of the tested images of {name}{why}"
 

@@ -8,11 +8,12 @@ import difflib
 import re
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from hwsim.errors import SpecError
 
@@ -23,7 +24,18 @@ MAX_EXTENDS = 16
 class Spec(BaseModel):
     """A frozen value; unknown keys are errors; `replace` gives a checked copy."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_enum_values=False, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML reads `yes` and `on` as true, which pydantic would take for 1."""
+        kind: Any = cls.model_fields[str(info.field_name)].annotation
+        if _holds_bool(value) and not _has_room_for_bool(kind):
+            raise ValueError(f"expected no truth value (yes, on, true), found {value!r}")
+        return value
 
     def replace(self, **changes: Any) -> Self:
         """A copy with `changes`, validated again.
@@ -38,6 +50,18 @@ class Spec(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+def _holds_bool(value: Any) -> bool:
+    return isinstance(value, bool) or (
+        isinstance(value, list | tuple) and any(map(_holds_bool, value))
+    )
+
+
+@cache
+def _has_room_for_bool(annotation: Any) -> bool:
+    """Whether a field's type allows a truth value."""
+    return annotation in (bool, Any) or any(map(_has_room_for_bool, get_args(annotation)))
+
+
 class _Loader(yaml.SafeLoader):
     """Safe YAML 1.1, but numbers as people write them, and no key twice.
 
@@ -47,6 +71,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":  # `<<: *anchor`
+                continue
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, list | dict):
                 raise yaml.constructor.ConstructorError(

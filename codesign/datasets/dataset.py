@@ -30,11 +30,13 @@ class Dataset:
 
     images: (samples, channels, rows, cols) float32 (`npz`: any axes after the first);
     labels: (samples,) int64;
+    where: the files, for messages;
     sha256: of the pixels and labels as read, before preparation.
     """
 
     name: str
-    split: Split | None  # None: the source has no splits
+    split: Split
+    where: str
     images: NDArray[np.float32]
     labels: NDArray[np.int64]
     sha256: str
@@ -53,13 +55,13 @@ class Dataset:
         flat = len(theirs) == 1 and known == [int(np.prod(ours))]
         if len(known) != len(theirs) or not (same or flat):
             raise DataError(
-                f"{self.name}: expected images of shape {_by(theirs)} for the network's input "
+                f"{self.where}: expected images of shape {_by(theirs)} for the network's input "
                 f"{tensor!r}, found {_by(ours)}"
             )
         highest = int(self.labels.max())
         if highest >= classes:
             raise DataError(
-                f"{self.name}: expected labels below the network's {classes} outputs, "
+                f"{self.where}: expected labels below the network's {classes} outputs, "
                 f"found {highest}"
             )
         return replace(self, images=self.images.reshape(len(self.images), *theirs))
@@ -85,7 +87,8 @@ def load_dataset(
     digest.update(np.ascontiguousarray(labels).data)
     return Dataset(
         name=description.dataset.value,
-        split=None if description.dataset is DataName.NPZ else chosen,
+        split=chosen,
+        where=where,
         images=prepare(pixels, description, where),
         labels=labels,
         sha256=digest.hexdigest(),
@@ -106,7 +109,7 @@ def _read(
         case DataName.CIFAR100:
             return read_cifar(where, 100, split is Split.TRAIN, samples)
         case DataName.NPZ:
-            return read_npz(where, samples)
+            return read_npz(where, split is Split.TRAIN, samples)
 
 
 def _read_digits(
@@ -134,7 +137,8 @@ def prepare(
     """(pixel / divide_by - mean) / std in float32, per channel (axis 1).
 
     Raises:
-        DataError: `mean` or `std` has another length than there are channels.
+        DataError: `mean` or `std` has another length than there are channels, or an input is
+            beyond single precision.
     """
     channels = pixels.shape[1]
     factors = []
@@ -151,7 +155,13 @@ def prepare(
     prepared = np.empty(pixels.shape, np.float32)
     for start in range(0, len(pixels), CHUNK):
         part = prepared[start : start + CHUNK]
-        np.divide(pixels[start : start + CHUNK], scale, out=part, casting="unsafe")
-        part -= mean
-        part /= std
+        with np.errstate(all="ignore"):
+            np.divide(pixels[start : start + CHUNK], scale, out=part, casting="unsafe")
+            part -= mean
+            part /= std
+        if not np.isfinite(part).all():
+            raise DataError(
+                f"{where}: expected inputs within single precision after divide_by, mean and std, "
+                f"found larger ones"
+            )
     return prepared

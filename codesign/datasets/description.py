@@ -40,19 +40,20 @@ FULL_SCALE: dict[DataName, float] = {
 }
 
 
+#: What single precision holds with room for pixels.
+Scale = Annotated[Ratio, Field(gt=0, le=1e30)]
+Shift = Annotated[Ratio, Field(ge=-1e30, le=1e30)]
+
+
 class DataDescription(Spec):
     """x = (pixel / divide_by - mean) / std, per channel; `path` is relative to the YAML file."""
 
     dataset: DataName
     path: Annotated[str, Field(min_length=1)] | None = None
     split: Split = Split.TEST
-    divide_by: Annotated[Ratio, Field(gt=0, allow_inf_nan=False)] | None = None
-    mean: Annotated[
-        tuple[Annotated[Ratio, Field(allow_inf_nan=False)], ...], Field(min_length=1)
-    ] = (0.0,)
-    std: Annotated[
-        tuple[Annotated[Ratio, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)
-    ] = (1.0,)
+    divide_by: Scale | None = None
+    mean: Annotated[tuple[Shift, ...], Field(min_length=1)] = (0.0,)
+    std: Annotated[tuple[Scale, ...], Field(min_length=1)] = (1.0,)
 
     @model_validator(mode="after")
     def _path_goes_with_files(self) -> "DataDescription":

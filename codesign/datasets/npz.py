@@ -1,4 +1,7 @@
-"""A NumPy archive with arrays `x` (samples first) and `y` (classes)."""
+"""A NumPy archive with arrays `x` (samples first) and `y` (classes).
+
+Images to train on and to calibrate with are `x_train` and `y_train`, where it has them.
+"""
 
 import zipfile
 import zlib
@@ -10,35 +13,49 @@ from numpy.typing import NDArray
 from hwsim.errors import DataError
 
 
-def read_npz(path: Path, samples: int | None) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
-    """The first `samples` entries of x and y; pickled objects are refused.
+class NoTrainingPartError(DataError):
+    """An archive has no images to train on."""
+
+
+def read_npz(
+    path: Path, train: bool, samples: int | None
+) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+    """The first `samples` entries of x and y, or of x_train and y_train; no pickled objects.
 
     Raises:
         DataError: no such file, not an archive, cut short, or arrays that do not fit.
     """
-    x = _member(path, "x")
-    y = _member(path, "y")
+    part = "_train" if train else ""
+    x = _member(path, "x", part)
+    y = _member(path, "y", part)
     if x.ndim < 2 or x.dtype.kind not in "uif":
         raise DataError(
-            f"{path}: x: expected numbers of shape (samples, ...), found {x.dtype} {x.shape}"
+            f"{path}: x{part}: expected numbers of shape (samples, ...), found {x.dtype} {x.shape}"
         )
     if y.dtype.kind not in "ui" or y.shape[1:] not in ((), (1,)):
         raise DataError(
-            f"{path}: y: expected integers of shape (samples,), found {y.dtype} {y.shape}"
+            f"{path}: y{part}: expected integers of shape (samples,), found {y.dtype} {y.shape}"
         )
     if len(y) != len(x):
-        raise DataError(f"{path}: y: expected {len(x)} labels, one for each of x, found {len(y)}")
+        raise DataError(
+            f"{path}: y{part}: expected {len(x)} labels, one for each of x{part}, found {len(y)}"
+        )
     if x.dtype.kind == "f" and not np.isfinite(x).all():
-        raise DataError(f"{path}: x: expected finite numbers, found NaN or infinity")
+        raise DataError(f"{path}: x{part}: expected finite numbers, found NaN or infinity")
+    if y.size and int(y.max()) > np.iinfo(np.int64).max:
+        raise DataError(f"{path}: y{part}: expected classes, found {y.max()}")
     return x[:samples], y.reshape(-1)[:samples].astype(np.int64)
 
 
-def _member(path: Path, name: str) -> NDArray[np.generic]:
+def _member(path: Path, letter: str, part: str) -> NDArray[np.generic]:
+    name = letter + part
     try:
         with zipfile.ZipFile(path) as archive:
             names = [Path(entry).stem for entry in archive.namelist()]
         if name not in names:
-            raise DataError(f"{path}: expected arrays x and y, found {', '.join(names) or 'none'}")
+            kind = NoTrainingPartError if part else DataError
+            wanted, found = f"x{part} and y{part}", ", ".join(names) or "none"
+            raise kind(f"{path}: expected arrays {wanted}, found {found}")
         with np.load(path, allow_pickle=False) as stored:
             array: NDArray[np.generic] = stored[name]
     except FileNotFoundError:

@@ -100,6 +100,21 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Path], str], str]] = {
         yaml("extends: emt\ntile: {read_voltage_V: -0.2}"),
         "tile.read_voltage_V: expected greater than 0, found -0.2",
     ),
+    "truth for a number": (
+        (*MAP, "--arch"),
+        yaml("extends: emt\ntile: {rows: yes}"),
+        "tile.rows: expected no truth value (yes, on, true), found True",
+    ),
+    "infinite number": (
+        (*MAP, "--arch"),
+        yaml("extends: emt\ntile: {clock_Hz: .inf}"),
+        "tile.clock_Hz: expected a finite number, found inf",
+    ),
+    "truth in a list": (
+        (*MAP, "--arch"),
+        yaml("extends: emt\ntile: {read_voltages_V: [yes]}"),
+        "tile.read_voltages_V: expected no truth value (yes, on, true), found [True]",
+    ),
     "string for a number": (
         (*MAP, "--arch"),
         yaml("extends: emt\ntile: {clock_Hz: fast}"),

@@ -267,7 +267,17 @@ def test_npz_is_read_as_it_is(tmp_path: Path) -> None:
     dataset = load(save(tmp_path / "a.npz", x=x, y=y), samples=4)
     assert np.array_equal(dataset.images, x[:4].astype(np.float32))
     assert dataset.labels.tolist() == [0, 1, 2, 3]
-    assert dataset.split is None
+    assert dataset.split is Split.TEST
+
+
+def test_an_npz_may_have_a_training_part(tmp_path: Path) -> None:
+    x, y = RNG.normal(size=(5, 2)), np.arange(5)
+    text = save(tmp_path / "a.npz", x=x, y=y, x_train=x[:3] + 1, y_train=y[:3])
+    dataset = load(text, split=Split.TRAIN)
+    assert np.array_equal(dataset.images, (x[:3] + 1).astype(np.float32))
+    assert dataset.labels.tolist() == [0, 1, 2]
+    with pytest.raises(DataError, match="expected arrays x_train and y_train, found x, y"):
+        load(save(tmp_path / "b.npz", x=x, y=y), split=Split.TRAIN)
 
 
 X, Y = np.zeros((4, 2), np.float32), np.arange(4)
@@ -282,6 +292,11 @@ X, Y = np.zeros((4, 2), np.float32), np.arange(4)
         ({"x": X[:, 0], "y": Y}, r"x: expected numbers of shape \(samples, ...\)"),
         ({"x": X.astype(str), "y": Y}, r"x: expected numbers of shape \(samples, ...\)"),
         ({"x": X * np.nan, "y": Y}, "x: expected finite numbers, found NaN or infinity"),
+        ({"x": X.astype(float) + 1e300, "y": Y}, "a.npz: expected inputs within single precision"),
+        (
+            {"x": X, "y": Y.astype("u8") + (1 << 63)},
+            "y: expected classes, found 92233720368547758",
+        ),
         ({"x": X, "y": -Y}, "expected labels from 0, found -3"),
         ({"x": X[:0], "y": Y[:0]}, "expected at least one image, found none"),
         ({"x": np.float32(1), "y": Y}, "x: expected an array, found a single value"),

@@ -11,6 +11,7 @@ from hwsim.chip.spec import Arch
 from hwsim.cost.load import load_technology
 from hwsim.device.spec import AmplitudeLaw
 from hwsim.errors import SpecError
+from hwsim.spec import read_yaml
 
 
 def written(folder: Path, text: str, name: str = "my.yaml") -> Path:
@@ -69,6 +70,11 @@ def test_a_file_may_extend_a_file_that_extends_a_preset(tmp_path: Path) -> None:
         )
     )
     assert (arch.tile.rows, arch.tile.cols) == (64, 64)
+
+
+def test_a_mapping_may_take_over_the_keys_of_an_anchor(tmp_path: Path) -> None:
+    content = written(tmp_path, "a: &a {bits: 7, one: 1}\nb: {<<: *a, one: 2}\n")
+    assert read_yaml(content) == {"a": {"bits": 7, "one": 1}, "b": {"bits": 7, "one": 2}}
 
 
 def test_a_loaded_arch_prints_as_yaml_that_loads_back_equal(tmp_path: Path) -> None:
