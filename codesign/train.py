@@ -10,7 +10,8 @@ from typing import Any, final
 
 from codesign.datasets import Split, load_dataset, read_description
 from codesign.flow import Case, prepare, simulate
-from codesign.report.files import make_folder, write_whole
+from codesign.report.files import check_folder, keep_inputs, make_folder, write_whole
+from codesign.report.provenance import sha256
 from codesign.report.result import Result
 from codesign.simulation import Progress, Simulation, silent
 from hwsim.cost import Component
@@ -31,6 +32,8 @@ from optim.train.network import CodedNetwork
 from optim.train.recipe import Recipe, Technique
 
 CHECKPOINT = "checkpoint.pt"
+WRITTEN = ("network.onnx", "design.yaml", "before.yaml", "history.csv", "history.json")
+RECORD = "training.json"
 #: Longest digit that word-line drivers make as one pulse.
 LONGEST_DIGIT_BITS = 4
 
@@ -92,22 +95,27 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
         raise DataError(f"{asked.checkpoint}: expected a checkpoint to resume from, found no file")
     if asked.start is not None and asked.start.resolve() == asked.checkpoint.resolve():
         raise DataError(f"{asked.start}: expected another folder's checkpoint to start from")
+    keep_inputs((asked.out / name for name in WRITTEN), (asked.network, asked.scheme))
+    check_folder(asked.out)
     case = prepare(_simulation(asked, asked.network), progress)
     _check_slices(case, asked.recipe)
     untrained = Design(default=Knobs(dac_bits=digit_bits(case, asked.recipe)))
     examples = training_examples(asked.data, case.imported.network, asked.train_images)
     network = coded_network(case, untrained)
     training = Training(
-        network, examples, asked.recipe, asked.checkpoint, asked.start, resume=asked.resume
+        network,
+        examples,
+        asked.recipe,
+        asked.checkpoint,
+        asked.start,
+        belongs=_belongs(asked, case),
+        resume=asked.resume,
     )
     make_folder(asked.out)
     history = training.run(lambda done, steps: progress("training", done, steps))
     scales = network.slice_scales()
     design = design_of(network.rho(), untrained.default, windows=has_windows(case), scales=scales)
-    files = tuple(
-        asked.out / name
-        for name in ("network.onnx", "design.yaml", "before.yaml", "history.csv", "history.json")
-    )
+    files = tuple(asked.out / name for name in WRITTEN)
     export_network(network.integers(), files[0])
     write_whole(files[1], design.to_yaml())
     write_whole(files[2], untrained.to_yaml())
@@ -122,7 +130,20 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
         )
         for own, design in ((asked.network, files[2]), (files[0], files[1]))
     )
-    return Trained(before, after, history, network.rho(), scales, (*files, asked.checkpoint))
+    written = (*files, asked.out / RECORD, asked.checkpoint)
+    done = Trained(before, after, history, network.rho(), scales, written)
+    write_whole(asked.out / RECORD, json.dumps(record(asked, done), indent=2) + "\n")
+    return done
+
+
+def _belongs(asked: TrainingRequest, case: Case) -> dict[str, Any]:
+    """What a checkpoint belongs to; hardware has a say only with a technique."""
+    hardware = case.arch.model_dump(mode="json", exclude={"name", "technology"})
+    return {
+        "network": sha256(asked.network),
+        "scheme": asked.scheme and sha256(asked.scheme),
+        "hardware": hardware if asked.recipe.techniques else None,
+    }
 
 
 def digit_bits(case: Case, recipe: Recipe) -> int:

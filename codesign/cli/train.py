@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from codesign.cli.console import (
     arch_option,
@@ -58,20 +59,23 @@ def train(
 ) -> None:
     """Fine-tune NETWORK (an ONNX file) for its hardware; needs the [torch] extra.
 
-    Writes network.onnx (integers) and design.yaml, which `hwsim simulate` takes, the history
-    and, after every epoch, checkpoint.pt.
+    Writes network.onnx (integers) and design.yaml, which `hwsim simulate` takes, before.yaml (the
+    design before), the history, training.json (all that is shown) and, after every epoch,
+    checkpoint.pt.  --seed stands instead of the recipe's.
     """
     from codesign.train import TrainingRequest, record  # noqa: PLC0415
     from codesign.train import train as run  # noqa: PLC0415
     from optim.train.recipe import load_recipe  # noqa: PLC0415
 
+    source = click.get_current_context().get_parameter_source("seed")
     changes = {
         "techniques": None if techniques is None else techniques.split(","),
         "epochs": epochs,
         "energy_weight": energy_weight,
+        "seed": None if source is ParameterSource.DEFAULT else asked["seed"],
     }
     given = {name: value for name, value in changes.items() if value is not None}
-    recipe = load_recipe(recipe_file, {**given, "seed": asked["seed"]})
+    recipe = load_recipe(recipe_file, given)
     request = TrainingRequest(arch=arch_name, recipe=recipe, **asked)
     with progress_bar("step") as progress:
         done = run(request, command=command_line(), progress=progress)

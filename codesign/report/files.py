@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from codesign.report.result import Result
@@ -51,6 +52,31 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SpecError(f"{folder}: cannot be made: {error.strerror or error}") from None
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse, before anything is computed, a folder that could not be made or written to.
+
+    Raises:
+        SpecError: something else is in its place, or it may not be written.
+    """
+    above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not above.is_dir():
+        raise SpecError(f"{folder}: cannot be made: {above} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise SpecError(f"{folder}: cannot be written: {above} may not be written to")
+
+
+def keep_inputs(outputs: Iterable[Path], inputs: Iterable[Path | None]) -> None:
+    """Refuse outputs that would replace what they are made from.
+
+    Raises:
+        SpecError: a file is both.
+    """
+    read = {file.resolve() for file in inputs if file is not None}
+    for file in outputs:
+        if file.resolve() in read:
+            raise SpecError(f"{file}: expected another file to write than is read, found the same")
 
 
 def to_json(result: Result) -> str:

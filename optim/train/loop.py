@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwsim.errors import DataError
 from optim.problem import Examples
@@ -52,11 +52,13 @@ class Training:
         checkpoint: Path | None,
         start: Path | None = None,
         *,
+        belongs: Mapping[str, Any] | None = None,
         resume: bool = True,
     ) -> None:
         """A training that goes on from `checkpoint` where that file is there.
 
         Args:
+            belongs: what else, as JSON, a checkpoint must have come from to be gone on from.
             resume: whether it does; otherwise the file is replaced after the first epoch.
             start: checkpoint of an earlier training whose weights, rho and windows this one
                 begins with, instead of the network's own and the recipe's; windows only where
@@ -81,13 +83,18 @@ class Training:
             state = _read(start)
             self._load(self._fitted(state["network"]), start)
             self._start = (state["content"], len(state["history"]))
+        self._content = content_key(self._belongings(belongs or {}))
         if resume and checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
 
     def run(self, progress: Progress | None = None) -> list[Epoch]:
-        """The epochs that are left; means of all of them."""
+        """The epochs that are left; means of all of them.
+
+        Raises:
+            DataError: the loss or a weight is not finite any more; the last checkpoint stays.
+        """
         while len(self.history) < self.recipe.epochs:
-            self.history.append(self._epoch(progress))
+            self.history.append(self._finite(self._epoch(progress)))
             if self._checkpoint is not None:
                 self._save(self._checkpoint)
         return self.history
@@ -116,6 +123,15 @@ class Training:
                 progress(step + 1, self._steps)
         return Epoch(*(sums / batches).tolist())
 
+    def _finite(self, epoch: Epoch) -> Epoch:
+        weights = all(bool(part.isfinite().all()) for part in self.network.parameters())
+        if not (weights and all(map(math.isfinite, vars(epoch).values()))):
+            raise DataError(
+                f"training: epoch {len(self.history) + 1}: expected a finite loss and finite "
+                f"weights, found others (a lower learning_rate or energy_weight may help)"
+            )
+        return epoch
+
     def _task(self, images: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
         """Loss in nats against the labels and the float network."""
         share, task = self.recipe.distillation, nn.functional.cross_entropy(logits, labels)
@@ -137,16 +153,15 @@ class Training:
         some = torch.from_numpy(self.examples.images[: self.recipe.batch])
         return float(self.network(some)[1].sum())
 
-    @property
-    def _content(self) -> str:
+    def _belongings(self, others: Mapping[str, Any]) -> dict[str, Any]:
         """What a checkpoint belongs to."""
-        images: NDArray[np.float32] = self.examples.images
-        content: dict[str, Any] = {
+        shown = (self.examples.images, self.examples.labels)
+        content = {
             "recipe": self.recipe.in_use(),
-            "images": [len(images), float(images.sum(dtype=np.float64))],
+            "examples": [sha256(np.ascontiguousarray(part).data).hexdigest() for part in shown],
             "energy_J": f"{self._reference_J:.4g}",  # its last digits are the processor's
         }
-        return content_key(content | ({"start": self._start} if self._start else {}))
+        return content | dict(others) | ({"start": self._start} if self._start else {})
 
     def _save(self, file: Path) -> None:
         """Write the whole state or nothing."""
@@ -169,7 +184,7 @@ class Training:
         if state["content"] != self._content:
             raise DataError(
                 f"{file}: expected a checkpoint of this training, found one of another recipe, "
-                f"network or data"
+                f"network, hardware or data"
             )
         self._load(state["network"], file)
         try:

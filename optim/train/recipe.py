@@ -37,11 +37,11 @@ class Augmentation(Enum):
 class Recipe(Spec):
     """Fine-tuning from the network's own weights: AdamW, a warm-up, then a cosine to zero."""
 
-    epochs: Annotated[int, Field(ge=1)] = 4
-    batch: Annotated[int, Field(ge=1)] = 64
-    learning_rate: Annotated[Ratio, Field(gt=0)] = 5e-4
-    rho_learning_rate: Annotated[Ratio, Field(gt=0)] = 2e-2
-    weight_decay: Annotated[Ratio, Field(ge=0)] = 0.0
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 4
+    batch: Annotated[int, Field(ge=1, le=1_000_000)] = 64
+    learning_rate: Annotated[Ratio, Field(gt=0, le=1000)] = 5e-4
+    rho_learning_rate: Annotated[Ratio, Field(gt=0, le=1000)] = 2e-2
+    weight_decay: Annotated[Ratio, Field(ge=0, le=1000)] = 0.0
     techniques: frozenset[Technique] = frozenset(Technique)
     #: Weight of the cells' energy, as a share of what it is before training.
     energy_weight: Annotated[Ratio, Field(ge=0)] = 0.1
@@ -58,8 +58,8 @@ class Recipe(Spec):
     #: (`optim/train/teacher.py`), the rest being that from the labels.
     distillation: Annotated[Ratio, Field(ge=0, le=1)] = 0.0
     augmentation: Augmentation = Augmentation.NONE
-    reach: Annotated[int, Field(ge=1)] = 2
-    seed: int = 0
+    reach: Annotated[int, Field(ge=1, le=1000)] = 2
+    seed: Annotated[int, Field(ge=0, lt=1 << 64)] = 0
 
     def in_use(self) -> dict[str, Any]:
         """The keys that have a say: not those of a technique that is left out."""

@@ -53,8 +53,9 @@ class TestWithTorch:
         found = json.loads(capsys.readouterr().out)
         assert sorted(file.name for file in tmp_path.iterdir()) == [
             *("before.yaml", "checkpoint.pt", "design.yaml", "history.csv", "history.json"),
-            "network.onnx",
+            *("network.onnx", "training.json"),
         ]
+        assert json.loads((tmp_path / "training.json").read_text()) == found
         asked = ["simulate", str(tmp_path / "network.onnx"), "--data", "digits", "--json"]
         asked += ["--arch", "emt-strong", "--design", str(tmp_path / "design.yaml")]
         assert run([*asked, "--samples", "40", "--device-samples", "1"]) == 0
@@ -107,6 +108,36 @@ class TestWithTorch:
         assert message in error
         assert error.count("\n") == 1
         assert not Path(tmp_path / "out").exists()
+
+    @pytest.mark.slow
+    def test_a_recipes_seed_counts_unless_another_is_asked_for(self, tmp_path, capsys):
+        recipe = tmp_path / "recipe.yaml"
+        recipe.write_text("{seed: 5, epochs: 1}")
+        asked = [arg for arg in SMALL if arg not in ("--epochs", "2")]
+        for name, more in (
+            ("file", ["--recipe", str(recipe)]),
+            ("line", ["--epochs", "1", "--seed", "5"]),
+            ("both", ["--recipe", str(recipe), "--seed", "0"]),
+        ):
+            assert run([*asked, *more, "--out", str(tmp_path / name)]) == 0
+        file, line, both = (
+            (tmp_path / name / "history.csv").read_text() for name in ("file", "line", "both")
+        )
+        assert file == line != both
+
+    def test_its_own_input_is_not_replaced(self, tmp_path, capsys):
+        network = tmp_path / "network.onnx"
+        network.write_bytes(Path(DIGITS).read_bytes())
+        assert run(["train", str(network), "--data", "digits", "--out", str(tmp_path)]) == 2
+        assert (
+            "network.onnx: expected another file to write than is read" in capsys.readouterr().err
+        )
+        assert network.read_bytes() == Path(DIGITS).read_bytes()
+
+    def test_a_folder_that_cannot_be_made_is_noticed_first(self, tmp_path, capsys):
+        (tmp_path / "file").touch()
+        assert run([*SMALL, "--out", str(tmp_path / "file" / "out")]) == 2
+        assert "cannot be made" in capsys.readouterr().err
 
     @pytest.mark.slow
     def test_it_begins_with_an_earlier_one_for_other_hardware(self, tmp_path, capsys):

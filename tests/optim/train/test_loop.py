@@ -1,5 +1,7 @@
 """The training loop: the same bits however often it is interrupted."""
 
+from dataclasses import replace
+
 import pytest
 
 from hwsim.errors import DataError, SpecError
@@ -83,6 +85,30 @@ def test_a_checkpoint_of_another_recipe_is_refused(network, tmp_path, changes):
     Training(network(), EXAMPLES, RECIPE.replace(epochs=1), file).run()
     with pytest.raises(DataError, match=r"checkpoint.pt: expected a checkpoint of this training"):
         Training(network(), EXAMPLES, RECIPE.replace(epochs=1).replace(**changes), file)
+
+
+def test_a_checkpoint_of_other_labels_or_hardware_is_refused(network, tmp_path):
+    file, short = tmp_path / "checkpoint.pt", RECIPE.replace(epochs=1)
+    Training(network(), EXAMPLES, short, file, belongs={"hardware": "mine"}).run()
+    Training(network(), EXAMPLES, short, file, belongs={"hardware": "mine"})
+    other = replace(EXAMPLES, labels=EXAMPLES.labels[::-1])
+    for examples, hardware in ((EXAMPLES, "theirs"), (other, "mine")):
+        with pytest.raises(DataError, match=r"expected a checkpoint of this training"):
+            Training(network(), examples, short, file, belongs={"hardware": hardware})
+
+
+def test_a_training_that_diverges_says_so_and_keeps_its_checkpoint(network, tmp_path):
+    file = tmp_path / "checkpoint.pt"
+    training = Training(network(), EXAMPLES, RECIPE, file)
+
+    def spoilt(done, _steps):
+        if done == 5:  # in the second epoch of three steps
+            training.recipe = RECIPE.replace(energy_weight=1e300)
+
+    with pytest.raises(DataError, match=r"training: epoch 2: expected a finite loss"):
+        training.run(spoilt)
+    kept = Training(network(), EXAMPLES, RECIPE, file)
+    assert len(kept.history) == 1
 
 
 def test_a_checkpoint_does_not_depend_on_what_its_techniques_leave_aside(network, tmp_path):
