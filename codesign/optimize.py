@@ -16,6 +16,7 @@ from codesign.simulation import BackendName, Progress, Simulation, silent
 from hwsim.cost import technology_of
 from hwsim.errors import DataError, SpecError
 from hwsim.spec import read_yaml, validate
+from hwsim.tile.spec import TileSpec
 from mapping.design import Design, load_design
 from mapping.plan import plan
 from mapping.shapes import layer_shapes
@@ -125,13 +126,14 @@ def optimize(asked: Optimization, progress: Progress = silent) -> Optimized:
     Raises:
         HwsimError: a file is wrong, or network, data and hardware do not fit together.
     """
-    grid = _grid(asked.grid)
+    grid, where = _grid(asked.grid)
     case = prepare(asked.simulation, progress)
+    _check_voltages(grid, case.arch.tile, where)
     tuning = _tuning(asked, len(case.images.test.labels))
     integers = right_in_integers(case.network, case.images, progress)
     has_float = case.imported.quantized is None
     reference = right_in_float(case.imported, case.images, progress) if has_float else integers
-    problem = replace(problem_of(case, tuning, asked.seed), windows=_windows(asked, case))
+    problem = replace(problem_of(case, tuning, asked.seed), windows=windows_of(asked, case))
     target = Target(
         reference[tuning:],
         reference[:tuning],
@@ -198,13 +200,23 @@ def problem_of(case: Case, tuning: int, seed: int = 0) -> Problem:
     )
 
 
-def _grid(asked: Path | Grid | None) -> Grid:
+def _grid(asked: Path | Grid | None) -> tuple[Grid, str]:
+    """The knobs to choose from, and what messages call them."""
     if isinstance(asked, Path):
-        return validate(Grid, read_yaml(asked), str(asked))
-    return asked or Grid()
+        return validate(Grid, read_yaml(asked), str(asked)), str(asked)
+    return asked or Grid(), "grid"
 
 
-def _windows(asked: Optimization, case: Case) -> Mapping[str, tuple[float, ...]]:
+def _check_voltages(grid: Grid, tile: TileSpec, where: str) -> None:
+    """Refuse voltages that the drivers cannot make."""
+    made = tile.read_voltages_V
+    for volt in grid.read_voltages_V:
+        if made and volt not in made:
+            listed = ", ".join(map(str, made))
+            raise SpecError(f"{where}: read_voltages_V: expected some of {listed}, found {volt}")
+
+
+def windows_of(asked: Optimization, case: Case) -> Mapping[str, tuple[float, ...]]:
     """Parts of the window by layer.
 
     Raises:
@@ -212,11 +224,13 @@ def _windows(asked: Optimization, case: Case) -> Mapping[str, tuple[float, ...]]
     """
     if asked.windows is None:
         return {}
-    found = load_design(asked.windows).windows
+    shapes, design = layer_shapes(case.network), load_design(asked.windows)
+    names = dict.fromkeys([shape.name for shape in shapes] + list(design.layers))
+    scales = {name: design.knobs(name).slice_scales for name in names}
+    found = {name: own for name, own in scales.items() if own}
     if not found:
-        raise SpecError(f"{asked.windows}: layers: expected slice_scales in some, found none")
-    own = Design().windowed(found)
-    plan(layer_shapes(case.network), case.arch, own, where=str(asked.windows))
+        raise SpecError(f"{asked.windows}: expected slice_scales in some layer, found none")
+    plan(shapes, case.arch, Design().windowed(found), where=str(asked.windows))
     return found
 
 

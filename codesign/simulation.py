@@ -6,6 +6,7 @@ from enum import Enum
 from pathlib import Path
 
 from hwsim.chip.spec import Arch
+from hwsim.errors import SpecError
 from hwsim.tile.spec import Engine
 from mapping.design import Design
 
@@ -47,6 +48,18 @@ class Simulation:
     faults: Path | None = None
     tiles: int | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "device_samples", "tiles"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise SpecError(f"{name}: expected at least 1, found {count}")
+        if not 0 <= self.seed < 1 << 64:
+            raise SpecError(f"seed: expected a number of 64 bits, found {self.seed}")
+        for name, kind in (("backend", BackendName), ("engine", Engine)):
+            if not isinstance(getattr(self, name), kind):
+                names = ", ".join(str(member) for member in kind)
+                raise SpecError(f"{name}: expected one of {names}, found {getattr(self, name)!r}")
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:

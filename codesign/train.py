@@ -10,7 +10,7 @@ from typing import Any, final
 
 from codesign.datasets import Split, load_dataset, read_description
 from codesign.flow import Case, prepare, simulate
-from codesign.report.files import check_folder, keep_inputs, make_folder, write_whole
+from codesign.report.files import keep_inputs, make_folder, write_whole
 from codesign.report.provenance import sha256
 from codesign.report.result import Result
 from codesign.simulation import Progress, Simulation, silent
@@ -96,7 +96,6 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
     if asked.start is not None and asked.start.resolve() == asked.checkpoint.resolve():
         raise DataError(f"{asked.start}: expected another folder's checkpoint to start from")
     keep_inputs((asked.out / name for name in WRITTEN), (asked.network, asked.scheme))
-    check_folder(asked.out)
     case = prepare(_simulation(asked, asked.network), progress)
     _check_slices(case, asked.recipe)
     untrained = Design(default=Knobs(dac_bits=digit_bits(case, asked.recipe)))

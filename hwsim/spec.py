@@ -203,10 +203,30 @@ def validate(kind: type[S], content: Mapping[str, Any], where: str) -> S:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        problems = error.errors(include_url=False)
+        problems = _faults(error)
         first = _problem(kind, problems[0])
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise SpecError(f"{where}: {first}{more}") from None
+
+
+def _faults(error: ValidationError) -> list[Any]:
+    """One entry per key, the innermost: a list with a wrong entry is not one too short as well.
+
+    pydantic names the arms of a union as parts of the path; they are no keys.
+    """
+    found: dict[tuple[Any, ...], Any] = {}
+    for problem in error.errors(include_url=False):
+        path = tuple(part for part in problem["loc"] if not _is_arm(part))
+        found.setdefault(path, {**problem, "loc": path})
+    return [
+        problem
+        for path, problem in found.items()
+        if not any(other[: len(path)] == path for other in found if other != path)
+    ]
+
+
+def _is_arm(part: str | int) -> bool:
+    return isinstance(part, str) and part.endswith("]") and "[" in part
 
 
 def _problem(kind: type[BaseModel], problem: Any) -> str:
@@ -227,6 +247,8 @@ def _problem(kind: type[BaseModel], problem: Any) -> str:
     prefix = f"{path}: " if path else ""
     if problem["type"] == "value_error":
         return f"{prefix}{message}"
+    if problem["type"] == "too_short":
+        return f"{prefix}expected at least one entry, found none"
     expected = message.replace("input should be", "expected").replace("valid tuple", "list")
     return f"{prefix}{expected}, found {shown}"
 

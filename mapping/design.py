@@ -49,13 +49,6 @@ class Design(Spec):
         """The knobs of one layer."""
         return self.layers.get(layer, self.default)
 
-    @property
-    def windows(self) -> Mapping[str, tuple[float, ...]]:
-        """Parts of the window that slices use, of the layers that say so."""
-        return {
-            name: knobs.slice_scales for name, knobs in self.layers.items() if knobs.slice_scales
-        }
-
     def windowed(self, windows: Mapping[str, tuple[float, ...]]) -> "Design":
         """The design with these parts of the window in the slices of the layers named."""
         if not windows:

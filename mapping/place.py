@@ -23,6 +23,9 @@ from hwsim.chip.spec import ChipSpec
 from hwsim.errors import MappingError
 from hwsim.tile.geometry import ceil_div
 
+#: More than any machine has, and few enough to be numbered.
+MAX_TILES = 10**12
+
 
 @dataclass(frozen=True)
 class Demand:
@@ -39,17 +42,21 @@ def replicas_for(demand: Demand, bottleneck: int) -> int:
     return ceil_div(demand.mvms, bottleneck // demand.interval)
 
 
-def balance(demands: Sequence[Demand], tiles: int) -> list[int]:
+def balance(demands: Sequence[Demand], tiles: int, where: str = "tiles") -> list[int]:
     """Replicas per layer with the smallest bottleneck that `tiles` tiles permit.
 
+    Args:
+        where: the number's place, for messages.
     Raises:
-        MappingError: one replica of every layer needs more than `tiles`.
+        MappingError: one replica of every layer needs more than `tiles`, or than can be numbered.
     """
     needed = sum(d.arrays for d in demands)
     if needed > tiles:
         raise MappingError(
-            f"tiles: expected at least {needed}, one replica of every layer, found {tiles}"
+            f"{where}: expected at least {needed}, one replica of every layer, found {tiles}"
         )
+    if needed > MAX_TILES:
+        raise MappingError(f"network: expected at most {MAX_TILES} arrays, found {needed}")
     low = max(d.interval for d in demands)
     high = max(d.mvms * d.interval for d in demands)
     while low < high:

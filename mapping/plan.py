@@ -185,8 +185,8 @@ def plan(
     design = design or Design()
     check_design(design, [layer.name for layer in layers], arch.tile, where)
     drafts = [_draft(layer, arch, design.knobs(layer.name)) for layer in layers]
-    budget = design.tiles if tiles is None else tiles
-    counts = _replicas([draft.demand for draft in drafts], arch, budget, replicas)
+    budget, budgeted = (design.tiles, f"{where}: tiles") if tiles is None else (tiles, "tiles")
+    counts = _replicas([draft.demand for draft in drafts], arch, budget, replicas, budgeted)
     placed: list[LayerPlan] = []
     first = 0
     for draft, count in zip(drafts, counts, strict=True):
@@ -196,11 +196,11 @@ def plan(
 
 
 def _replicas(
-    demands: Sequence[Demand], arch: Arch, tiles: int | None, replicas: int | None
+    demands: Sequence[Demand], arch: Arch, tiles: int | None, replicas: int | None, where: str
 ) -> list[int]:
     if replicas is None:
         budget = default_tiles(demands, arch.chip) if tiles is None else tiles
-        return balance(demands, budget)
+        return balance(demands, budget, where)
     if replicas < 1:
         raise MappingError(f"replicas: expected at least 1, found {replicas}")
     # More replicas than products would idle.

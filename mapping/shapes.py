@@ -22,7 +22,8 @@ from hwsim.tile.spec import Precision
 from mapping.lower import matrix_shape, mvms_per_image, output_shape
 from mapping.network import Network, Node, QuantizedNetwork
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Products = Annotated[int, Field(ge=1, le=10**8)]  # each is followed through the pipeline
 MAX_LAYERS = 100_000
 MAX_DEPTH = 8  # blocks within blocks; a YAML alias can make them endless
 
@@ -35,7 +36,7 @@ class LayerShape(Spec):
     rows: Count
     cols: Count
     groups: Count = 1
-    mvms_per_inference: Count = 1
+    mvms_per_inference: Products = 1
     precision: Precision | None = None  # None: the architecture's own
 
     @property
@@ -55,7 +56,7 @@ class _Entry(Spec):
     rows: Count
     cols: Count
     groups: Count = 1
-    mvms: Count = 1
+    mvms: Products = 1
     repeat: Count = 1
     precision: Precision | None = None
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, final
 
@@ -49,43 +49,50 @@ class EvaluationStore:
             DataError: it cannot be written, or is no database.
         """
         self.file = file
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(self._open()) as base, base:
-                base.execute("pragma journal_mode = wal")
-                base.execute(_TABLE)
-        except (OSError, sqlite3.Error) as error:
-            raise DataError(
-                f"{file}: expected a writable store of evaluations, found {error}"
-            ) from None
+        with self._open() as base:
+            base.execute("pragma journal_mode = wal")
+            base.execute(_TABLE)
 
-    def _open(self) -> sqlite3.Connection:
-        base = sqlite3.connect(self.file, timeout=_WAIT_S)
-        # What is written survives the process; not to wait for the disk, a power cut may undo it.
-        base.execute("pragma synchronous = normal")
-        return base
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """The file for one transaction.
+
+        Raises:
+            DataError: it cannot be read or written, or is no store.
+        """
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.file, timeout=_WAIT_S)) as base, base:
+                # What is written survives the process; not to wait for the disk, a power cut may
+                # undo it.
+                base.execute("pragma synchronous = normal")
+                yield base
+        except (OSError, sqlite3.Error, json.JSONDecodeError) as error:
+            raise DataError(
+                f"{self.file}: expected a writable store of evaluations, found {error}"
+            ) from None
 
     def get(self, question: Question) -> Answer | None:
         """The answer, None where there is none yet."""
-        with closing(self._open()) as base:
+        with self._open() as base:
             row = base.execute(
                 "select answer from evaluations where key = ?", (content_key(question),)
             ).fetchone()
-        return None if row is None else dict(json.loads(row[0]))
+            return None if row is None else json.loads(row[0])
 
     def put(self, question: Question, answer: Answer) -> None:
         """Keep an answer; a first answer stays."""
         row = (content_key(question), canonical(question), canonical(answer))
-        with closing(self._open()) as base, base:
+        with self._open() as base:
             base.execute("insert or ignore into evaluations values (?, ?, ?)", row)
 
     def __len__(self) -> int:
-        with closing(self._open()) as base:
+        with self._open() as base:
             return int(base.execute("select count(*) from evaluations").fetchone()[0])
 
     def __iter__(self) -> Iterator[tuple[Answer, Answer]]:
         """Questions and answers, by key."""
-        with closing(self._open()) as base:
+        with self._open() as base:
             rows = base.execute("select question, answer from evaluations order by key").fetchall()
         for question, answer in rows:
             yield json.loads(question), json.loads(answer)

@@ -55,6 +55,9 @@ class Target:
     def __post_init__(self) -> None:
         if (self.accuracy is None) == (self.drop is None):
             raise DataError("target: expected one of an accuracy and a drop, found both or none")
+        for name, share in (("an accuracy", self.accuracy), ("a drop", self.drop)):
+            if share is not None and not 0 < share < 1:
+                raise DataError(f"target: expected {name} between 0 and 1, found {share}")
 
     @property
     def allowed_drop(self) -> float:

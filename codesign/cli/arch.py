@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from codesign.cli.console import common_options, emit
+from codesign.cli.console import FILE, common_options, emit
 
 
 @click.group(
@@ -62,14 +62,14 @@ def show(arch_name: str, as_json: bool, seed: int) -> None:
 
 
 @arch.command(epilog="Example: hwsim arch validate mine.yaml")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=FILE)
 @common_options
 def validate(file: Path, as_json: bool, seed: int) -> None:
     """Check an architecture file: its keys, figures, and the technology it names."""
     from hwsim.chip.load import load_arch  # noqa: PLC0415
     from hwsim.cost.load import technology_of  # noqa: PLC0415
 
-    loaded = load_arch(file)
+    loaded = load_arch(str(file))
     technology_of(loaded)
     if as_json:
         emit({"file": str(file), "name": loaded.name, "valid": True})

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +14,52 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: Seeds are 64-bit words.
 MAX_SEED = (1 << 64) - 1
+
+
+class _Named(click.Path):
+    """A file or folder; an empty name is none."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("expected a name, found an empty one", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Written(_Named):
+    """What will be written: refused before anything is computed where it cannot be."""
+
+    def __init__(self, *, folder: bool) -> None:
+        super().__init__()
+        self._is_folder = folder
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from codesign.report.files import check_folder  # noqa: PLC0415 - a quick `--help`
+
+        path = super().convert(value, param, ctx)
+        check_folder(path if self._is_folder else path.parent)
+        return path
+
+
+class _Share(click.FloatRange):
+    """A number between 0 and 1, neither of them."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, min_open=True, max_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not 0 < found < 1:  # NaN is in every range of click's
+            self.fail(f"expected a number between 0 and 1, found {value}", param, ctx)
+        return found
+
+
+FILE = _Named()
+OUT_FILE = _Written(folder=False)
+OUT_FOLDER = _Written(folder=True)
+SHARE = _Share()
 
 
 @dataclass

@@ -6,10 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from codesign.cli.console import arch_option, command_line, common_options, emit, note, progress_bar
+from codesign.cli.console import (
+    FILE,
+    OUT_FILE,
+    OUT_FOLDER,
+    arch_option,
+    command_line,
+    common_options,
+    emit,
+    note,
+    progress_bar,
+)
 
-FILE = click.Path(path_type=Path)
 DIFFERENT = 1
 
 
@@ -34,8 +44,12 @@ DIFFERENT = 1
 @click.option("--design", type=FILE, help="YAML file of knobs per layer.")
 @click.option("--scheme", type=FILE, help="YAML file: bits and ranges of quantisation.")
 @click.option("--ideal", is_flag=True, help="Leave out every disturbance of the cells.")
-@click.option("--waves", type=FILE, help="Record the first products: FILE.fst or FILE.vcd (large).")
-@click.option("--out", type=FILE, help="Folder of a result.json; its report then shows this run.")
+@click.option(
+    "--waves", type=OUT_FILE, help="Record the first products: FILE.fst or FILE.vcd (large)."
+)
+@click.option(
+    "--out", type=OUT_FOLDER, help="Folder of a result.json; its report then shows this run."
+)
 @common_options
 def cosim(
     as_json: bool,
@@ -52,9 +66,9 @@ def cosim(
     Every product, every code and every cycle is compared.  Exit status 1 if any differs.
     With --module: the cocotb benches of single modules, from the source tree.
     """
-    if modules and (asked["network"] or asked["data"]):
-        raise click.UsageError("--module: expected alone, found --network or --data beside it")
-    if not modules and not (asked["network"] and asked["data"]):
+    if modules:
+        _expect_alone()
+    elif not (asked["network"] and asked["data"]):
         raise click.UsageError("expected --network and --data, or --module")
     with _kept(out) as keep:
         if modules:
@@ -64,6 +78,15 @@ def cosim(
             equal = _network({"arch": arch_name, **asked}, options, as_json, keep)
     if not equal:
         raise click.exceptions.Exit(DIFFERENT)
+
+
+def _expect_alone() -> None:
+    """Refuse, beside --module, what has a say for a network only."""
+    context = click.get_current_context()
+    for name in ("network", "data", "samples", "layer", "arch_name", "design", "scheme", "ideal"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            option = name.removesuffix("_name")
+            raise click.UsageError(f"--module: expected alone, found --{option} beside it")
 
 
 @contextmanager

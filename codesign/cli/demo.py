@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from codesign.cli.console import command_line, common_options, emit, progress_bar
+from codesign.cli.console import OUT_FOLDER, command_line, common_options, emit, progress_bar
 from codesign.cli.optimize import write_optimized
 from codesign.cli.report import write_reports
 from codesign.cli.simulate import summary
@@ -18,7 +18,7 @@ from codesign.cli.simulate import summary
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OUT_FOLDER,
     default=Path("out/demo"),
     show_default=True,
     help="Folder for plan, result and report.",

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from codesign.cli.console import common_options, emit, note
+from codesign.cli.console import FILE, OUT_FILE, common_options, emit, note
 
 
 @click.group(
@@ -45,13 +45,9 @@ def show(device_name: str, as_json: bool, seed: int) -> None:
 
 
 @device.command(epilog="Example: hwsim device fit reads.csv --out mine.yaml --figure mine.svg")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Device file to write (YAML)."
-)
-@click.option(
-    "--figure", type=click.Path(path_type=Path), help="Picture of data and fit (.svg or .png)."
-)
+@click.argument("file", type=FILE)
+@click.option("--out", required=True, type=OUT_FILE, help="Device file to write (YAML).")
+@click.option("--figure", type=OUT_FILE, help="Picture of data and fit (.svg or .png).")
 @click.option("--name", help="Name of the device; else that of the file it is written to.")
 @common_options
 def fit(
@@ -63,13 +59,14 @@ def fit(
     conductance_S; further columns are passed over.
     """
     from codesign.device_table import fit_table  # noqa: PLC0415
-    from codesign.report.files import write_whole  # noqa: PLC0415
+    from codesign.report.files import keep_inputs, make_folder, write_whole  # noqa: PLC0415
     from hwsim.device.fit import fit_device  # noqa: PLC0415
     from hwsim.device.reads import load_reads  # noqa: PLC0415
     from hwsim.errors import SpecError  # noqa: PLC0415
 
     if out.suffix not in (".yaml", ".yml"):
         raise SpecError(f"--out: expected a name that ends in .yaml, found {str(out)!r}")
+    keep_inputs([out, *filter(None, [figure])], [file])
     if figure is not None:
         from codesign.device_figure import check_suffix  # noqa: PLC0415
 
@@ -78,7 +75,7 @@ def fit(
     report = fitted.report
     if figure is not None:
         _draw(fitted, figure)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     write_whole(out, report.device.to_yaml())
     if as_json:
         emit({**report.model_dump(mode="json"), "out": str(out)})

@@ -4,6 +4,7 @@
 standard error; 130 interrupted.  70 (EX_SOFTWARE) is a defect of hwsim itself.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -88,6 +89,8 @@ def _judge(error: Exception) -> tuple[int, str]:
             return WRONG_INPUT, f"expected a verb; try: {_path(error)} --help"
         case click.ClickException():
             return WRONG_INPUT, f"{_path(error)}: {error.format_message()}"
+        case OSError(errno=errno.ENOSPC, strerror=str() as problem):
+            return WRONG_INPUT, f"cannot be written: {problem}"
         case OSError(filename=str() as name, strerror=str() as problem):
             return WRONG_INPUT, f"{name}: {problem}"
     return DEFECT, f"defect in hwsim: {type(error).__name__}: {error} (--debug shows where)"

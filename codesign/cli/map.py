@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from codesign.cli.console import arch_option, common_options, emit
+from codesign.cli.console import FILE, OUT_FILE, arch_option, common_options, emit
 from hwsim.errors import NetworkError
 
 
@@ -13,9 +13,9 @@ from hwsim.errors import NetworkError
     epilog="Example: hwsim map net.onnx --arch isaac --out plan.json",
     short_help="Partition a network onto tiles; the table of layers.",
 )
-@click.argument("network", type=click.Path(path_type=Path))
+@click.argument("network", type=FILE)
 @arch_option
-@click.option("--design", type=click.Path(path_type=Path), help="YAML file of knobs per layer.")
+@click.option("--design", type=FILE, help="YAML file of knobs per layer.")
 @click.option("--tiles", type=click.IntRange(min=1), help="Tiles to use in all (replication).")
 @click.option(
     "--input-shape",
@@ -24,7 +24,7 @@ from hwsim.errors import NetworkError
     metavar="NAME=1,3,32,32",
     help="Shape of an input whose file leaves it open; may be repeated.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Write the plan here (JSON).")
+@click.option("--out", type=OUT_FILE, help="Write the plan here (JSON).")
 @common_options
 def map_verb(
     network: Path,
@@ -41,13 +41,18 @@ def map_verb(
     Only shapes are read, so that the ONNX file's external data may be absent.
     """
     from codesign.flow import map_network  # noqa: PLC0415
-    from codesign.report.files import write_whole  # noqa: PLC0415
+    from codesign.report.files import keep_inputs, make_folder, write_whole  # noqa: PLC0415
     from mapping.table import map_json, map_table  # noqa: PLC0415
 
-    shapes = dict(_input_shape(text) for text in input_shapes)
+    if out is not None:
+        keep_inputs([out], [network, design])
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in map(_input_shape, input_shapes):
+        if shapes.setdefault(name, shape) != shape:
+            raise NetworkError(f"--input-shape: expected one shape of {name!r}, found two")
     mapped = map_network(network, arch_name, design, tiles=tiles, input_shapes=shapes)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(out.parent)
         write_whole(out, mapped.plan.to_json())
     if as_json:
         emit({**map_json(mapped.plan, mapped.name, mapped.time), "seed": seed})

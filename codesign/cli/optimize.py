@@ -6,12 +6,20 @@ from typing import Any
 
 import click
 
-from codesign.cli.console import arch_option, command_line, common_options, emit, progress_bar
+from codesign.cli.console import (
+    FILE,
+    OUT_FOLDER,
+    SHARE,
+    arch_option,
+    command_line,
+    common_options,
+    emit,
+    progress_bar,
+)
 from codesign.cli.report import write_reports
 from codesign.cli.simulate import summary
 
-FILE = click.Path(path_type=Path)
-SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+DESIGN = "design.yaml"
 NOT_CERTIFIED = 1
 
 
@@ -70,7 +78,7 @@ NOT_CERTIFIED = 1
     show_default=True,
     help="Designs between the safest and the cheapest to show beside the chosen one.",
 )
-@click.option("--out", type=FILE, help="Folder for design.yaml, result.json and the report.")
+@click.option("--out", type=OUT_FOLDER, help="Folder for design.yaml, result.json and the report.")
 @common_options
 def optimize(
     as_json: bool, out: Path | None, arch_name: str, population: str, **asked: Any
@@ -87,9 +95,11 @@ def optimize(
     from codesign.optimize import Optimization  # noqa: PLC0415
     from codesign.optimize import optimize as run  # noqa: PLC0415
     from codesign.optimize_record import design_rows, optimization_result  # noqa: PLC0415
-    from codesign.report.files import to_json  # noqa: PLC0415
+    from codesign.report.files import keep_inputs, to_json  # noqa: PLC0415
     from optim.target import Population  # noqa: PLC0415
 
+    if out is not None:
+        keep_inputs([out / DESIGN], (asked[name] for name in ("windows", "grid", "scheme")))
     wanted = Optimization(
         arch=arch_name, population=Population(population.replace("-", "_")), **asked
     )
@@ -110,8 +120,8 @@ def write_optimized(result: Any, out: Path) -> list[Path]:
     """result.json, design.yaml (for `simulate --design`) and the report, in `out`; the files."""
     from codesign.report.files import save_result, write_whole  # noqa: PLC0415
 
-    written = [save_result(result, out), out / "design.yaml"]
-    write_whole(out / "design.yaml", result.design.to_yaml())
+    written = [save_result(result, out), out / DESIGN]
+    write_whole(out / DESIGN, result.design.to_yaml())
     return [*written, *write_reports(result, out)]
 
 

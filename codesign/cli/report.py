@@ -5,9 +5,8 @@ from typing import Any
 
 import click
 
-from codesign.cli.console import common_options
+from codesign.cli.console import FILE, OUT_FILE, common_options
 
-FILE = click.Path(path_type=Path)
 ENDINGS = (".html", ".csv", ".md", ".tex")
 SWEEP_FILE = "sweep.json"
 
@@ -18,7 +17,7 @@ SWEEP_FILE = "sweep.json"
 )
 @click.argument("folders", metavar="DIR...", nargs=-1, type=FILE)
 @click.option(
-    "--out", type=FILE, help="One file; its ending (.html .csv .md .tex .json) says which."
+    "--out", type=OUT_FILE, help="One file; its ending (.html .csv .md .tex .json) says which."
 )
 @click.option(
     "--figures",
@@ -46,12 +45,16 @@ def report(
     The folder of a sweep: the report of all its points.
     """
     from codesign.report import compare, load_result, result_schema, write_report  # noqa: PLC0415
+    from codesign.report.files import RESULT_FILE, keep_inputs  # noqa: PLC0415
 
     if print_schema:
         click.echo(result_schema(), nl=False)
         return
     if not folders:
         raise click.UsageError("DIR: expected the folder of a result, found none")
+    if out is not None:
+        records = (RESULT_FILE, SWEEP_FILE)
+        keep_inputs([out], [*folders, *(folder / name for folder in folders for name in records)])
     if (folders[0] / SWEEP_FILE).is_file():
         _report_sweep(folders, out, figures, as_json)
         return

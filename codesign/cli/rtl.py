@@ -5,9 +5,8 @@ from typing import Any
 
 import click
 
-from codesign.cli.console import common_options, emit, note
+from codesign.cli.console import FILE, OUT_FOLDER, common_options, emit, note
 
-FILE = click.Path(path_type=Path)
 NOT_CLEAN = 1
 
 
@@ -32,7 +31,7 @@ def tile_options(function: Any) -> Any:
 
 @rtl.command("emit", epilog="Example: hwsim rtl emit emt --out tile && cat tile/README.md")
 @tile_options
-@click.option("--out", type=FILE, required=True, help="Folder to write.")
+@click.option("--out", type=OUT_FOLDER, required=True, help="Folder to write.")
 @click.option(
     "--vectors",
     type=click.IntRange(1, 10000),

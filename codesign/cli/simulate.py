@@ -5,9 +5,15 @@ from typing import Any
 
 import click
 
-from codesign.cli.console import arch_option, command_line, common_options, note, progress_bar
-
-FILE = click.Path(path_type=Path)
+from codesign.cli.console import (
+    FILE,
+    OUT_FOLDER,
+    arch_option,
+    command_line,
+    common_options,
+    note,
+    progress_bar,
+)
 
 
 @click.command(
@@ -43,7 +49,7 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--faults", type=FILE, help="NumPy archive (.npz) of stuck cells, by layer.")
 @click.option("--tiles", type=click.IntRange(min=1), help="Tiles to use in all (replication).")
-@click.option("--out", type=FILE, help="Folder for result.json, which `hwsim report` reads.")
+@click.option("--out", type=OUT_FOLDER, help="Folder for result.json, which `hwsim report` reads.")
 @common_options
 def simulate(
     as_json: bool, out: Path | None, backend: str, engine: str, arch_name: str, **asked: Any

@@ -6,9 +6,16 @@ from typing import Any
 
 import click
 
-from codesign.cli.console import command_line, common_options, emit, note, progress_bar
+from codesign.cli.console import (
+    FILE,
+    OUT_FOLDER,
+    command_line,
+    common_options,
+    emit,
+    note,
+    progress_bar,
+)
 
-FILE = click.Path(path_type=Path)
 NOT_ALL_DONE = 1
 
 
@@ -17,7 +24,7 @@ NOT_ALL_DONE = 1
     short_help="Many architectures, devices and designs from a YAML file; resumable.",
 )
 @click.argument("spec", metavar="SPEC.yaml", type=FILE)
-@click.option("--out", type=FILE, help="Folder of results; out/NAME if not given.")
+@click.option("--out", type=OUT_FOLDER, help="Folder of results; out/NAME if not given.")
 @click.option("--dry-run", is_flag=True, help="Only list the points.")
 @click.option(
     "--resume/--no-resume",

@@ -7,14 +7,14 @@ import click
 from click.core import ParameterSource
 
 from codesign.cli.console import (
+    FILE,
+    OUT_FOLDER,
     arch_option,
     command_line,
     common_options,
     emit,
     progress_bar,
 )
-
-FILE = click.Path(path_type=Path)
 
 
 @click.command(
@@ -24,7 +24,7 @@ FILE = click.Path(path_type=Path)
 @click.argument("network", type=FILE)
 @click.option("--data", required=True, help="digits, NAME:PATH or a YAML file; see the README.")
 @arch_option
-@click.option("--out", type=FILE, required=True, help="Folder for all that is written.")
+@click.option("--out", type=OUT_FOLDER, required=True, help="Folder for all that is written.")
 @click.option(
     "--techniques",
     help="Some of A (device states), B (energy in the loss), C (bit-serial reads). [default: "

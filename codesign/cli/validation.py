@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from codesign.cli.console import common_options, emit
+from codesign.cli.console import OUT_FILE, common_options, emit
 
 
 @click.command(
     epilog="Example: hwsim validation --out docs/validation.md",
     short_help="Published designs, our figures, the errors.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Write the page there.")
+@click.option("--out", type=OUT_FILE, help="Write the page there.")
 @common_options
 def validation(out: Path | None, as_json: bool, seed: int) -> None:
     """Compare published designs with what the cost model says, as a page in Markdown.

@@ -53,6 +53,8 @@ class Cluster:
                 "install the [dask] extra"
             ) from None
         try:
+            # First: a client that was refused its address complains once more when it goes.
+            distributed.comm.get_address_host_port(distributed.comm.normalize_address(address))
             self._client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
             self._client.wait_for_workers(1, timeout=_WORKERS_S)
         except (OSError, TimeoutError, ValueError) as error:

@@ -37,9 +37,11 @@ def technologies() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_TECHNOLOGIES.glob("*.yaml"))}
 
 
-def load_technology(name_or_path: str | Path) -> Technology:
+def load_technology(name_or_path: str | Path, where: str = "technology") -> Technology:
     """The technology of that name, or of a YAML file.
 
+    Args:
+        where: what names it, for messages.
     Raises:
         SpecError: no such technology or component; or a figure has no source or a wrong unit,
             by key; or a node lies outside the scaling rule.
@@ -50,7 +52,7 @@ def load_technology(name_or_path: str | Path) -> Technology:
     else:
         path = Path(name_or_path)
         if path.suffix not in (".yaml", ".yml"):
-            raise SpecError(f"technology: {unknown(str(name_or_path), known)}, or a YAML file")
+            raise SpecError(f"{where}: {unknown(str(name_or_path), known)}, or a YAML file")
     merged: dict[str, Any] = {}
     for file, content in extends_chain(path, known):
         target = content.pop("scale_to", None)
@@ -70,7 +72,7 @@ def technology_of(arch: Arch) -> Technology:
     Raises:
         SpecError: as `load_technology`, or as `power_switch`.
     """
-    technology = load_technology(arch.technology)
+    technology = load_technology(arch.technology, f"{arch.name}: technology")
     power_switch(arch, technology)
     return technology
 

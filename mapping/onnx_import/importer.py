@@ -123,7 +123,8 @@ def _translate(walk: Walk, node: FileNode) -> str:
     if node.op not in table and not foldable:
         return node.label
     if any(name and name not in walk.tensors for name in node.inputs):
-        return ""  # behind a node that is reported already
+        # Behind a node that is reported already.
+        return "" if node.op in table else f"{node.label} (of activations)"
     try:
         if foldable and fold(walk, node):
             return ""

@@ -155,12 +155,15 @@ def batch_normalization(walk: Walk, node: FileNode) -> None:
     _expect_constants(*stats)
     if x.rank < 2 or any(s.shape != (x.shape[1],) for s in stats):
         raise Unsupported(f"statistics do not fit input {readable(x.shape)}")
+    epsilon, variance = float(node.get("epsilon", 1e-5)), stats[3].value
+    if variance is not None and not (variance > -epsilon).all():
+        raise Unsupported(f"a variance of {variance.min()}")
     walk.emit(
         node,
         "batch_normalization",
         [x, *stats],
         x.shape,
-        attributes={"epsilon": float(node.get("epsilon", 1e-5))},
+        attributes={"epsilon": epsilon},
     )
 
 

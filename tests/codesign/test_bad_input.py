@@ -86,6 +86,11 @@ def missing(name: str) -> Callable[[Path], str]:
     return lambda folder: str(folder / name)
 
 
+def own_output(folder: Path) -> str:
+    (folder / "net.onnx").symlink_to(DIGITS)
+    return str(folder / "net.onnx")
+
+
 MAP = ("map", DIGITS)
 SIMULATE = ("simulate", DIGITS, "--samples", "4")
 #: What is wrong -> (arguments, what the last of them is made by, what the line must say).
@@ -214,6 +219,23 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Path], str], str]] = {
         (*MAP, "--input-shape"),
         lambda _: "picture=1,1,8,8",
         "picture",
+    ),
+    "an input with two shapes": (
+        (*MAP, "--input-shape", "image=1,1,8,8", "--input-shape"),
+        lambda _: "image=1,1,8,9",
+        "--input-shape: expected one shape of 'image', found two",
+    ),
+    "an --out without a name": ((*MAP, "--out"), lambda _: "", "expected a name, found an empty"),
+    "an --out that is the input": ((*MAP, "--out"), own_output, "expected another file to write"),
+    "a folder in a file's place": (
+        (*SIMULATE, "--data", "digits", "--out"),
+        lambda _: f"{DIGITS}/out",
+        "cannot be made",
+    ),
+    "a module with a layer": (
+        ("cosim", "--module", "sar_adc", "--layer"),
+        lambda _: "foo",
+        "--module: expected alone, found --layer beside it",
     ),
     "unknown verb": ((), lambda _: "mop", "No such command 'mop'"),
     "unknown option": (MAP, lambda _: "--tile=3", "No such option '--tile'"),

@@ -167,6 +167,8 @@ def test_too_few_images_end_with_status_1_and_an_interval(
     [
         ([], "hwsim optimize: expected one of --target-accuracy and --max-drop"),
         (["--max-drop", 0.1, "--target-accuracy", 0.9], "expected one of --target-accuracy and"),
+        (["--max-drop", "nan"], "'--max-drop': expected a number between 0 and 1, found nan"),
+        (["--max-drop", 0.1, "--scheduler", "here"], "--scheduler here: expected a Dask scheduler"),
         (["--max-drop", 1.5], "Invalid value for '--max-drop': 1.5 is not in the range 0<x<1"),
         (
             ["--max-drop", 0.1, "--tuning-images", 500],
@@ -201,7 +203,7 @@ def test_wrong_input_is_one_line_and_status_2(
     [
         ("adc_bit: [6]", "grid.yaml: adc_bit: unknown key; did you mean 'adc_bits'?"),
         ("redundancies: []", "grid.yaml: redundancies: "),
-        ("read_voltages_V: [0.17]", "read_voltage_V: expected one of 0.1, 0.15"),
+        ("read_voltages_V: [0.17]", "grid.yaml: read_voltages_V: expected some of 0.1, 0.15"),
     ],
 )
 def test_a_wrong_grid_names_the_file_and_the_key(

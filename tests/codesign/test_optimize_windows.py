@@ -8,9 +8,10 @@ import yaml
 
 from codesign.cli.entry import run
 from codesign.flow import prepare
-from codesign.optimize import problem_of
+from codesign.optimize import Optimization, problem_of, windows_of
 from codesign.report import load_result
 from codesign.simulation import Simulation
+from hwsim.tile.spec import Knobs
 from mapping.design import Design, load_design
 from optim.simulate import Simulator, Task
 from tests.reference.three_layers import write_three_layers
@@ -48,7 +49,10 @@ def test_windows_by_slice_are_kept_and_save_energy_of_the_cells(
     assert run(arguments(network, *call)) == 0
     assert "Certified" in capsys.readouterr().out
     design = load_design(out / "design.yaml")
-    assert design.windows == narrow
+    assert {name: own.slice_scales for name, own in design.layers.items()} == {
+        **narrow,
+        "fc2": None,
+    }
     alike = {name: knobs.replace(slice_scales=None) for name, knobs in design.layers.items()}
     (tmp_path / "alike.yaml").write_text(design.replace(layers=alike).to_yaml())
     energies = []
@@ -76,10 +80,21 @@ def test_candidates_are_simulated_with_the_windows(network: Path) -> None:
         assert found["damage"] != Simulator(plain).answer(task)["damage"]
 
 
+def test_windows_of_all_layers_are_taken_as_a_simulation_takes_them(
+    network: Path, tmp_path: Path
+) -> None:
+    windows, own, two = tmp_path / "windows.yaml", (0.25, 0.5, 0.5, 1.0), (0.5, 0.5, 0.5, 1.0)
+    design = Design(default=Knobs(slice_scales=own), layers={"fc2": Knobs(slice_scales=two)})
+    windows.write_text(design.to_yaml())
+    asked = Optimization(network, "digits", "emt-strong", drop=0.1, samples=60, windows=windows)
+    case = prepare(asked.simulation)
+    assert windows_of(asked, case) == {"fc1": own, "fc2": two, "fc3": own}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("default: {redundancy: 2}", "layers: expected slice_scales in some, found none"),
+        ("default: {redundancy: 2}", "expected slice_scales in some layer, found none"),
         ("layers: {fc4: {slice_scales: [1, 1, 1, 1]}}", "layers.fc4: expected a layer of the net"),
         ("layers: {fc1: {slice_scales: [0.5, 1]}}", "slice_scales: expected 4 (slices of weights"),
     ],

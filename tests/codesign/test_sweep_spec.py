@@ -133,13 +133,26 @@ def test_grid_and_sampling_multiply(sweep_file):
             {"grid": {"arch.tile.rows.x": [4]}},
             r"grid.arch.tile.rows.x: x: unknown key; nothing lies",
         ),
+        (
+            {
+                "sampling": {
+                    "method": "sobol",
+                    "points": 2,
+                    "axes": {"arch.tile.adc.bits": {"low": 9, "high": 4}},
+                },
+            },
+            r"axes.arch.tile.adc.bits: expected low below high, found 9 and 4$",
+        ),
         ({"grid": {"colour": ["red"]}}, r"grid.colour: colour: unknown key; known keys: network"),
         (
             {"grid": {"design.layers.c.redundanc": [1]}},
             r"redundanc: unknown key; did you mean 'red",
         ),
         ({"grid": {}}, r"grid, sampling: expected at least one axis, found none"),
-        ({"grid": {"arch.tile.rows": []}}, r"grid.arch.tile.rows: tuple should have at least 1"),
+        (
+            {"grid": {"arch.tile.rows": []}},
+            r"grid.arch.tile.rows: expected at least one entry, found none",
+        ),
         ({"grd": BITS}, r"grd: unknown key; did you mean 'grid'\?"),
         (
             {

@@ -128,7 +128,8 @@ def test_all_unsupported_nodes_are_listed_at_once(tmp_path: Path) -> None:
         node("FusedConv", ["r"], "f", name="fused", domain="com.microsoft"),
         node("Concat", ["a", "b"], "c", axis=1),
         node("Concat", ["c", "g", "f"], "d", axis=1),
-        node("Add", ["d", "m"]),
+        node("Cos", ["d"], "e", name="behind"),
+        node("Add", ["e", "m"]),
     ]
     constants = {
         "pads": np.asarray([0, 0, 1, 1, 0, 0, 1, 1], dtype=np.int64),
@@ -138,8 +139,17 @@ def test_all_unsupported_nodes_are_listed_at_once(tmp_path: Path) -> None:
     assert message(save(model, tmp_path / "net.onnx")) == (
         "not supported: Erf 'gelu'; Pad 'mirror' (mode 'reflect'); "
         "ReduceMean 'over_batch' (a mean over the batch); Gather 'pick' (of activations); "
-        "com.microsoft.FusedConv 'fused'"
+        "com.microsoft.FusedConv 'fused'; Cos 'behind' (of activations)"
     )
+
+
+def test_variance_that_is_negative_is_named(tmp_path: Path) -> None:
+    ones = np.ones(3, np.float32)
+    nodes = [node("BatchNormalization", ["x", *"abmv"], name="norm")]
+    parts = {"a": ones, "b": ones, "m": ones, "v": -ones}
+    model = make_model(nodes, {"x": ["N", 3, 8, 8]}, ["y"], parts)
+    text = message(save(model, tmp_path / "net.onnx"))
+    assert text == "not supported: BatchNormalization 'norm' (a variance of -1.0)"
 
 
 def one(op: str, shape: Sequence[int], *names: str, **attributes: Any) -> Any:

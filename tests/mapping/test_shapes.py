@@ -147,12 +147,16 @@ def test_shapes_of_a_trained_network_are_those_of_its_table(data_dir: Path, name
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layers: []", "net.yaml: layers: list should have at least 1 item"),
+        ("layers: []", "net.yaml: layers: expected at least one entry, found none"),
         ("layer: []", "net.yaml: layers: missing"),
         ("layers: [{name: a, rows: 4}]", r"net.yaml: layers\[0\]: cols: missing"),
         (
             "layers: [{name: a, rows: 0, cols: 1}]",
             r"layers\[0\]: rows: expected greater .* found 0",
+        ),
+        (
+            "layers: [{name: a, rows: 1, cols: 1, mvms: 1000000000000}]",
+            "mvms: expected less than or equal to 100000000, found 1000000000000",
         ),
         ("layers: [{name: a, row: 1, cols: 1}]", r"layers\[0\]: .*row"),
         ("layers: [{name: b, layers: [{rows: 1, cols: 1}]}]", r"layers\[0\].layers\[0\]: name"),
