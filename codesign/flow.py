@@ -111,7 +111,7 @@ def prepare(asked: Simulation, progress: Progress = silent) -> Case:
     scheme = _scheme(asked.scheme, arch)
     imported = import_network(asked.network)
     images = _images(asked, arch, imported)
-    network, origin = _integers(imported, images, scheme, progress)
+    network, origin = _integers(imported, images, scheme, progress, str(asked.scheme or "scheme"))
     placed = _plan(layer_shapes(network), arch, asked.design, asked.tiles)
     return Case(arch, imported, images, network, origin, placed)
 
@@ -167,14 +167,14 @@ def _images(asked: Simulation, arch: Arch, imported: ImportedNetwork) -> Images:
 
 
 def _integers(
-    imported: ImportedNetwork, images: Images, scheme: Scheme, progress: Progress
+    imported: ImportedNetwork, images: Images, scheme: Scheme, progress: Progress, where: str
 ) -> tuple[QuantizedNetwork, Assumption]:
     """The network in integers, and a sentence on where they come from."""
     if imported.quantized is not None:
         text = "Weights and scales are the integers of the network's file."
         return imported.quantized, Assumption(text=text, source="mapping.onnx_import")
     watch = by_stage(progress, "calibration", len(images.calibration))
-    network = quantize(imported.network, images.calibration, scheme, watch)
+    network = quantize(imported.network, images.calibration, scheme, watch, where)
     text = (
         f"Quantised after training to {scheme.weight_bits}-bit weights and "
         f"{scheme.activation_bits}-bit activations"

@@ -71,21 +71,23 @@ def quantize(
     calibration: NDArray[np.float32],
     scheme: Scheme,
     progress: Callable[[int], None] | None = None,
+    where: str = "scheme",
 ) -> QuantizedNetwork:
     """The network in integers.
 
     Args:
         calibration: (samples, *input shape) images like those it will see.
         progress: called with the number of samples done so far.
+        where: the scheme's file, for messages.
 
     Raises:
         DataError: the samples do not fit the network's input.
         NetworkError: a node's weights are absent (shapes only) or not finite.
         SpecError: the scheme names an unknown node, or contradicts itself.
     """
-    _check(network, scheme)
+    _check(network, scheme, where)
     groups = _Groups.of(network)
-    bits = _group_bits(network, groups, scheme)
+    bits = _group_bits(network, groups, scheme, where)
     names = {name for name in groups.leader if name not in groups.rectified}
     spreads = observe_spreads(network, calibration, names, progress)
     by_leader = {
@@ -170,7 +172,7 @@ def _rectified(network: Network, coded: frozenset[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _check(network: Network, scheme: Scheme) -> None:
+def _check(network: Network, scheme: Scheme, where: str) -> None:
     for node in network.linear_nodes():
         for name in node.inputs[1:]:
             if not np.isfinite(network.constants.get(name, 0.0)).all():
@@ -178,10 +180,10 @@ def _check(network: Network, scheme: Scheme) -> None:
     names = [node.name for node in network.linear_nodes()]
     for name in scheme.layers:
         if name not in names:
-            raise SpecError(f"scheme: layers: {unknown(name, names)}")
+            raise SpecError(f"{where}: layers: {unknown(name, names)}")
 
 
-def _group_bits(network: Network, groups: _Groups, scheme: Scheme) -> dict[str, int]:
+def _group_bits(network: Network, groups: _Groups, scheme: Scheme, where: str) -> dict[str, int]:
     """Bits of each group; a layer's own `input_bits` hold for the group of its input."""
     bits = dict.fromkeys(groups.leader.values(), scheme.activation_bits)
     asked: dict[str, str] = {}
@@ -192,7 +194,7 @@ def _group_bits(network: Network, groups: _Groups, scheme: Scheme) -> dict[str, 
         leader = groups.leader[node.inputs[0]]
         if leader in asked and bits[leader] != own:
             raise SpecError(
-                f"scheme: layers.{node.name}.input_bits: expected {bits[leader]}, as of "
+                f"{where}: layers.{node.name}.input_bits: expected {bits[leader]}, as of "
                 f"{asked[leader]!r}, which reads the same codes, found {own}"
             )
         bits[leader], asked[leader] = own, node.name

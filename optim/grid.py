@@ -20,7 +20,7 @@ class Grid(Spec):
         *(1, 2, 3, 4, 6, 8),
     )
     adc_bits: tuple[Annotated[Bit, Field(ge=1, le=16)], ...] = ()
-    conductance_scales: Annotated[tuple[Annotated[Ratio, Field(gt=0, le=1)], ...], NonEmpty] = (
+    conductance_scales: Annotated[tuple[Annotated[Ratio, Field(ge=1e-3, le=1)], ...], NonEmpty] = (
         0.5,
         1.0,
     )

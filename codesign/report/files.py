@@ -105,11 +105,12 @@ def load_result(folder: Path) -> Result:
     path = folder / RESULT_FILE if folder.is_dir() else folder
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(content, ensure_ascii=False).encode("utf-8")  # half a character can be escaped
     except FileNotFoundError:
         raise SpecError(f"{path}: no such file; expected the {RESULT_FILE} of a run") from None
     except json.JSONDecodeError as error:
         raise SpecError(f"{path}: line {error.lineno}: not JSON: {error.msg}") from None
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
+    except (OSError, UnicodeError, RecursionError) as error:
         raise SpecError(f"{path}: cannot be read as JSON: {error}") from None
     if not isinstance(content, dict):
         raise SpecError(f"{path}: expected a result, found {type(content).__name__}")

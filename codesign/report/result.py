@@ -227,7 +227,7 @@ class Result(Spec):
     macs: Count  # per inference
     utilization: Ratio
     tops_per_W: TeraPerWatt  # two operations per MAC
-    layers: tuple[LayerResult, ...]
+    layers: Annotated[tuple[LayerResult, ...], Field(min_length=1)]
     chip: ChipResult | None = None
     design: Design | None = None  # knobs that differ from the tile's own
     front: tuple[FrontPoint, ...] = ()

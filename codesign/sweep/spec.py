@@ -18,7 +18,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from codesign.simulation import BackendName
 from hwsim.chip.spec import Arch
@@ -102,11 +102,19 @@ class PointSettings(Spec):
 class SweepSpec(Spec):
     """A sweep: every combination of `grid`, and of each with every drawn point of `sampling`."""
 
-    name: str = ""  # of the file where it is empty
+    #: Of the folder of results; of the file where it is empty.
+    name: str = ""
     description: str = ""
     base: PointSettings
     grid: dict[str, Choices] = Field(default_factory=dict)
     sampling: Sampling | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_folder(cls, name: str) -> str:
+        if name.startswith(".") or "/" in name:
+            raise ValueError(f"expected the name of a folder, found {name!r}")
+        return name
 
     @model_validator(mode="after")
     def _axes_are_keys(self) -> Self:

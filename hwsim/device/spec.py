@@ -153,8 +153,8 @@ class Device(Spec):
     """One memory cell."""
 
     name: Annotated[str, Field(min_length=1)]
-    conductance_min_S: Annotated[Siemens, Field(ge=0)]
-    conductance_max_S: Annotated[Siemens, Field(gt=0)]
+    conductance_min_S: Annotated[Siemens, Field(ge=0, le=1)]
+    conductance_max_S: Annotated[Siemens, Field(gt=0, le=1)]
     temperature_K: Annotated[Kelvin, Field(gt=0, le=600)] = 300.0  # at which all of this holds
     fluctuation: Fluctuation | None = None
     programming: ProgrammingError | None = None

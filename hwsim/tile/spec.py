@@ -92,7 +92,7 @@ class TileSpec(Spec):
     adc: Adc
     noise: ReadNoise | None = None  # None: neither thermal, shot nor converter noise
     wires: Wires | None = None  # of gated cells (1T1R, hwsim.tile.gated); None: no resistance
-    clock_Hz: Annotated[Hertz, Field(gt=0)]
+    clock_Hz: Annotated[Hertz, Field(gt=0, le=1e12)]
     read_cycles: Annotated[int, Field(ge=1)]  # clock cycles the word lines are driven per phase
     read_voltage_V: Annotated[Volt, Field(gt=0, le=5)]
     read_voltages_V: tuple[Annotated[Volt, Field(gt=0, le=5)], ...] = ()  # what drivers can make
@@ -133,11 +133,11 @@ class Knobs(Spec):
     read_voltage_V: Annotated[Volt, Field(gt=0, le=5)] | None = None
     redundancy: Annotated[int, Field(ge=1, le=8)] = 1
     adc_bits: Annotated[Bit, Field(ge=1, le=16)] | None = None
-    conductance_scale: Annotated[Ratio, Field(gt=0, le=1)] = 1.0  # part of the window in use
+    conductance_scale: Annotated[Ratio, Field(ge=1e-3, le=1)] = 1.0  # part of the window in use
     dac_bits: Annotated[Bit, Field(ge=1, le=4)] | None = None  # of a digit; unit pulses as before
     #: Part of `conductance_scale` that each slice of a weight uses, the least significant first:
     #: noise of a slice counts for the square of its weight.  None: all of it.
-    slice_scales: tuple[Annotated[Ratio, Field(gt=0, le=1)], ...] | None = None
+    slice_scales: tuple[Annotated[Ratio, Field(ge=1e-3, le=1)], ...] | None = None
 
     @field_validator("slice_scales")
     @classmethod

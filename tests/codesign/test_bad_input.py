@@ -139,8 +139,8 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Path], str], str]] = {
     ),
     "unknown technology": (
         ("arch", "validate"),
-        yaml("extends: emt\ntechnology: emt-23nm"),
-        "emt-23nm",
+        yaml("extends: emt\nname: mine\ntechnology: emt-23nm"),
+        "mine: technology: expected one of emt-16nm",
     ),
     "power gating without a price": (
         ("arch", "validate"),
@@ -162,6 +162,21 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Path], str], str]] = {
         (*SIMULATE, "--data", "digits", "--scheme"),
         yaml("weight_bit: 4"),
         "weight_bit: unknown key; did you mean 'weight_bits'?",
+    ),
+    "scheme of an unknown layer": (
+        (*SIMULATE, "--data", "digits", "--scheme"),
+        yaml("layers: {conv9: {weight_bits: 4}}"),
+        "input.yaml: layers: expected one of conv1",
+    ),
+    "design with too few tiles": (
+        (*MAP, "--design"),
+        yaml("tiles: 1"),
+        "input.yaml: tiles: expected at least ",
+    ),
+    "a cell that conducts too well": (
+        (*MAP, "--arch"),
+        yaml("extends: emt\ndevice: {conductance_max_S: 1.0e+300}"),
+        "device.conductance_max_S: expected less than or equal to 1",
     ),
     "stuck cells in no file": (
         (*SIMULATE, "--data", "digits", "--faults"),

@@ -143,6 +143,7 @@ def test_grid_and_sampling_multiply(sweep_file):
             },
             r"axes.arch.tile.adc.bits: expected low below high, found 9 and 4$",
         ),
+        ({"name": "../out"}, r"name: expected the name of a folder, found '../out'"),
         ({"grid": {"colour": ["red"]}}, r"grid.colour: colour: unknown key; known keys: network"),
         (
             {"grid": {"design.layers.c.redundanc": [1]}},
