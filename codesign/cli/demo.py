@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from codesign.cli.console import OUT_FOLDER, command_line, common_options, emit, progress_bar
+from codesign.cli.cosim import comparison as comparison_with_rtl
 from codesign.cli.optimize import write_optimized
 from codesign.cli.report import write_reports
 from codesign.cli.simulate import summary
@@ -14,7 +15,7 @@ from codesign.cli.simulate import summary
 
 @click.command(
     epilog="Example: hwsim demo --out out/demo",
-    short_help="Map, simulate, optimise, report an embedded network; offline, under two minutes.",
+    short_help="Map, simulate, optimise, check by RTL, report an embedded network; offline.",
 )
 @click.option(
     "--out",
@@ -25,15 +26,25 @@ from codesign.cli.simulate import summary
 )
 @common_options
 def demo(out: Path, as_json: bool, seed: int) -> None:
-    """Map an embedded network (UCI handwritten digits) onto tiles, simulate and optimise it."""
-    from codesign.demo.story import improve, main_result, tell  # noqa: PLC0415
+    """Map an embedded network (UCI handwritten digits) onto tiles, simulate and optimise it.
+
+    One layer also goes through the Verilog, where a simulator is there.  Under two minutes.
+    """
+    from codesign.demo.story import improve, main_result, tell, through_rtl  # noqa: PLC0415
     from codesign.report.files import save_result, to_json, write_whole  # noqa: PLC0415
+    from hwsim.cosim.simulators import MissingSimulator  # noqa: PLC0415
     from mapping.table import map_table  # noqa: PLC0415
 
     with progress_bar("image") as progress:
         plan, results = tell(seed, command_line(), progress)
         best = improve(seed, command_line(), progress)
-    result = main_result(results)
+        result = main_result(results)
+        try:
+            compared = through_rtl(seed, progress)
+        except MissingSimulator as missing:
+            rtl = f"RTL left out: {missing}"
+        else:
+            rtl, result = comparison_with_rtl(compared), result.replace(cosim=compared.result)
     results = [*results, best]
     written = [save_result(result, out)]
     write_whole(out / "plan.json", plan.to_json())
@@ -43,7 +54,8 @@ def demo(out: Path, as_json: bool, seed: int) -> None:
         emit({**json.loads(to_json(result)), "runs": [_brief(run) for run in results]})
         return
     click.echo(
-        f"{map_table(plan)}\n\n{comparison(results)}\n\n{summary(result)}\n\n{best.verdict}\n"
+        f"{map_table(plan)}\n\n{comparison(results)}\n\n{summary(result)}\n\n{best.verdict}\n\n"
+        f"{rtl}\n"
     )
     click.echo("\n".join(f"wrote {file}" for file in written))
 

@@ -2,6 +2,7 @@
 
 from importlib.resources import as_file, files
 
+from codesign.cosim import Cosimulation, cosimulate
 from codesign.flow import map_network, simulate
 from codesign.optimize import Optimization, optimize
 from codesign.optimize_record import optimization_result
@@ -21,6 +22,9 @@ RUNS = (
     ("emt-strong", BackendName.NUMBA),
     ("isaac", BackendName.NUMBA),
 )
+
+#: The layer that goes through the Verilog, for one image.
+RTL_LAYER = "linear"
 
 #: What is optimised, how much accuracy that may cost, and the knobs: few, to be done at once.
 OPTIMIZED_ARCH, DROP = "emt-strong", 0.02
@@ -59,6 +63,17 @@ def improve(seed: int, command: str, progress: Progress) -> Result:
         )
         done = optimize(asked, _prefixed(progress, "optimise"))
         return optimization_result(asked, done, command)
+
+
+def through_rtl(seed: int, progress: Progress) -> Cosimulation:
+    """One layer of the embedded network on the Verilog of `ARCH`, beside the model.
+
+    Raises:
+        MissingSimulator: this machine has no Verilog simulator.
+    """
+    with as_file(files("codesign.demo").joinpath("digits.onnx")) as network:
+        asked = Simulation(network, "digits", arch=ARCH, samples=1, seed=seed)
+        return cosimulate(asked, layer=RTL_LAYER, progress=_prefixed(progress, "RTL"))
 
 
 def _prefixed(progress: Progress, name: str) -> Progress:

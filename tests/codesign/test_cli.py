@@ -267,6 +267,7 @@ def test_demo_tells_the_whole_story_and_the_readme_shows_it(text: Text, tmp_path
     assert runs["emt", "numba"] == found["accuracy"]["mean"]
     assert runs["emt-strong", "numba"] < runs["emt-weak", "numba"]
     assert optimised["certified"]
+    assert found["cosim"] is None or found["cosim"]["equal"]
     assert optimised["energy_J"] < 0.8 * found["energy_J"]["total"]
     names = {"result.json", *(f"report.{e}" for e in ("html", "csv", "md", "tex"))}
     assert {file.name for file in tmp_path.iterdir()} == names | {"plan.json", "optimized"}

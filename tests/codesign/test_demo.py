@@ -5,7 +5,11 @@ from importlib.resources import files
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 from sklearn.datasets import load_digits
+
+from codesign.demo.story import RTL_LAYER, through_rtl
+from codesign.simulation import silent
 
 DEMO = files("codesign.demo")
 NETWORK = DEMO.joinpath("digits.onnx").read_bytes()
@@ -42,3 +46,10 @@ def test_embedded_split_is_stratified() -> None:
     assert (len(train), len(test)) == (1297, 500)
     share = np.bincount(test) / np.bincount(np.concatenate([train, test]))
     assert np.all(np.abs(share - 500 / 1797) < 0.01)
+
+
+@pytest.mark.rtl
+def test_a_layer_of_the_demonstration_goes_through_the_verilog() -> None:
+    compared = through_rtl(0, silent)
+    assert compared.result.equal
+    assert [layer.name for layer in compared.result.layers] == [RTL_LAYER]
