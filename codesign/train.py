@@ -21,7 +21,7 @@ from hwsim.tile.sliced import check_slices
 from hwsim.tile.spec import Engine, Knobs
 from mapping.design import Design
 from mapping.execute_tiles import calibrate
-from mapping.network import Network
+from mapping.network import Network, QuantizedNetwork
 from mapping.onnx_export import export_network
 from mapping.plan import plan
 from mapping.shapes import layer_shapes
@@ -108,6 +108,7 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
         asked.checkpoint,
         asked.start,
         belongs=_belongs(asked, case),
+        calibrate=lambda own: _shifts(case, untrained, own),
         resume=asked.resume,
     )
     make_folder(asked.out)
@@ -174,8 +175,13 @@ def _check_slices(case: Case, recipe: Recipe) -> None:
 def coded_network(case: Case, design: Design) -> CodedNetwork:
     """The case's network in codes, with the noise of its tiles under a design."""
     placed = plan(layer_shapes(case.network), case.arch, design)
-    shifts = calibrate(case.network, placed, case.arch, case.images.calibration)
-    return CodedNetwork(case.network, placed, case.arch, shifts)
+    return CodedNetwork(case.network, placed, case.arch, _shifts(case, design, case.network))
+
+
+def _shifts(case: Case, design: Design, network: QuantizedNetwork) -> dict[str, int]:
+    """Ranges of the converters that `simulate` would read a network of these layers with."""
+    placed = plan(layer_shapes(network), case.arch, design)
+    return calibrate(network, placed, case.arch, case.images.calibration)
 
 
 def training_examples(data: str, network: Network, count: int | None) -> Examples:

@@ -78,7 +78,7 @@ class CodedLayer(nn.Module):
     ) -> None:
         """A layer that starts from `weight`, the real ones of the node's own layout."""
         super().__init__()
-        self.node, self.output, self.hardware = node, output, hardware
+        self.node, self.output = node, output
         self.zero_point = source.zero_point
         self.top = (1 << (integers.weight_bits - 1)) - 1
         along = [1] * weight.ndim
@@ -92,17 +92,22 @@ class CodedLayer(nn.Module):
         if output is not None:
             exact = real_multiplier(source.scale, integers.weight_scale, output.scale)
             self._keep("multiplier", torch.from_numpy(exact.astype(np.float64)))
-        for name in ("pulses", "squares", "lengths", "levels"):
-            self._keep(name, _float32(getattr(hardware.whole, name)))
-        for name in _TABLES:
-            self._keep(name, _float32(getattr(hardware.whole, name)))
-            self._keep(f"{name}_part", _float32(getattr(hardware.part, name)))
+        self.equip(hardware)
         self.weight = nn.Parameter(torch.from_numpy(weight.astype(np.float32)))
         # In float64: biases of 24 bits and more must survive as integers.
         bias = integers.bias * source.scale * integers.weight_scale
         self.bias = nn.Parameter(torch.from_numpy(bias))
         self.log_rho = nn.Parameter(torch.zeros(()))
         self.log_scales = nn.Parameter(torch.zeros(len(self.levels) - 1), requires_grad=False)
+
+    def equip(self, hardware: LayerHardware) -> None:
+        """Lie on this hardware from now on."""
+        self.hardware = hardware
+        for name in ("pulses", "squares", "lengths", "levels"):
+            self._keep(name, _float32(getattr(hardware.whole, name)))
+        for name in _TABLES:
+            self._keep(name, _float32(getattr(hardware.whole, name)))
+            self._keep(f"{name}_part", _float32(getattr(hardware.part, name)))
 
     def _keep(self, name: str, value: Tensor) -> None:
         self.register_buffer(name, value, persistent=False)

@@ -11,6 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from hwsim.errors import DataError
+from mapping.network import QuantizedNetwork
 from optim.problem import Examples
 from optim.store import content_key
 from optim.train._torch import Tensor, nn, torch
@@ -28,6 +29,8 @@ PARTS = frozenset(
 
 #: Called with the steps done and their number.
 Progress = Callable[[int, int], None]
+#: log2 of the converters' least significant bits by layer.
+Calibrate = Callable[[QuantizedNetwork], Mapping[str, int]]
 
 
 @final
@@ -53,12 +56,15 @@ class Training:
         start: Path | None = None,
         *,
         belongs: Mapping[str, Any] | None = None,
+        calibrate: Calibrate | None = None,
         resume: bool = True,
     ) -> None:
         """A training that goes on from `checkpoint` where that file is there.
 
         Args:
             belongs: what else, as JSON, a checkpoint must have come from to be gone on from.
+            calibrate: the converters' ranges for the network as it is, found again after every
+                epoch; None: they stay.
             resume: whether it does; otherwise the file is replaced after the first epoch.
             start: checkpoint of an earlier training whose weights, rho and windows this one
                 begins with, instead of the network's own and the recipe's; windows only where
@@ -68,7 +74,7 @@ class Training:
         """
         self.network, self.examples, self.recipe = network, examples, recipe
         self.history: list[Epoch] = []
-        self._checkpoint = checkpoint
+        self._checkpoint, self._calibrate = checkpoint, calibrate
         self._teacher = Teacher(network.network.network)
         network.start(recipe.rho)
         self._optimizer = _optimizer(network, recipe)
@@ -86,6 +92,8 @@ class Training:
         self._content = content_key(self._belongings(belongs or {}))
         if resume and checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
+        if self.history or self._start:
+            self._follow()
 
     def run(self, progress: Progress | None = None) -> list[Epoch]:
         """The epochs that are left; means of all of them.
@@ -95,6 +103,7 @@ class Training:
         """
         while len(self.history) < self.recipe.epochs:
             self.history.append(self._finite(self._epoch(progress)))
+            self._follow()
             if self._checkpoint is not None:
                 self._save(self._checkpoint)
         return self.history
@@ -122,6 +131,11 @@ class Training:
             if progress is not None:
                 progress(step + 1, self._steps)
         return Epoch(*(sums / batches).tolist())
+
+    def _follow(self) -> None:
+        """Ranges as they will be calibrated for the weights as they are now."""
+        if self._calibrate is not None:
+            self.network.recalibrate(self._calibrate(self.network.integers()))
 
     def _finite(self, epoch: Epoch) -> Epoch:
         weights = all(bool(part.isfinite().all()) for part in self.network.parameters())

@@ -17,6 +17,7 @@ from hwsim.tile.knobs import device_with
 from mapping.coded_operators import digital_evaluation
 from mapping.codes import encode
 from mapping.counts import crossed_groups
+from mapping.execute_tiles import full_range_shift
 from mapping.network import (
     LINEAR_OPS,
     LayerIntegers,
@@ -56,13 +57,14 @@ class CodedNetwork(nn.Module):
         Args:
             network: post-training quantised.
             plan: how its layers lie on the tiles.
-            shifts: log2 of the converters' least significant bits, from `calibrate`.
+            shifts: log2 of the converters' least significant bits, from `calibrate`; without an
+                entry a layer's range is full.
         Raises:
             NetworkError: an operator has no gradient here.
         """
         super().__init__()
         _check(network)
-        self.network = network
+        self.network, self._plan, self._arch = network, plan, arch
         self.layers = nn.ModuleDict()
         for layer in plan.layers:
             node = next(n for n in network.network.nodes if n.name == layer.name)
@@ -72,8 +74,13 @@ class CodedNetwork(nn.Module):
                 network.network.constants[node.inputs[1]],
                 network.tensors[node.inputs[0]],
                 network.tensors.get(node.output),
-                _hardware(layer, arch, (shifts or {}).get(layer.name, 0)),
+                _hardware(layer, arch, shifts or {}),
             )
+
+    def recalibrate(self, shifts: Mapping[str, int]) -> None:
+        """Convert with these least significant bits from now on, as the arguments say."""
+        for layer in self._plan.layers:
+            self.layer(layer.name).equip(_hardware(layer, self._arch, shifts))
 
     def layer(self, name: str) -> CodedLayer:
         """The layer of node `name`."""
@@ -228,8 +235,9 @@ def _encoded(images: Tensor, source: QuantParams) -> Tensor:
     return torch.from_numpy(codes.astype(np.float32))
 
 
-def _hardware(layer: LayerPlan, arch: Arch, shift: int) -> LayerHardware:
+def _hardware(layer: LayerPlan, arch: Arch, shifts: Mapping[str, int]) -> LayerHardware:
     """Noise and energy of a layer, its knobs applied; copies are what rho stands for."""
+    shift = shifts.get(layer.name, full_range_shift(layer, arch))
     geometry, knobs = layer.geometry(arch.tile), layer.knobs
     single = Geometry(geometry.tile, geometry.precision)
 

@@ -67,6 +67,31 @@ def test_a_killed_training_ends_like_one_that_was_not(network, tmp_path, steps):
     expect_equal(whole, resumed)
 
 
+def test_converters_follow_the_weights_from_epoch_to_epoch(network, tmp_path):
+    """What they are calibrated to is in no checkpoint: it follows from the weights."""
+
+    def calibrate(own):
+        return {name: int(abs(layer.weight).sum()) % 3 for name, layer in own.layers.items()}
+
+    def shifts(own):
+        return {name: own.layer(name).hardware.whole.shift for name in own.rho()}
+
+    whole, resumed, file = network(), network(), tmp_path / "checkpoint.pt"
+    first = shifts(whole)
+    history = Training(whole, EXAMPLES, RECIPE, None, calibrate=calibrate).run()
+    assert shifts(whole) == calibrate(whole.integers()) != first
+    assert history != Training(network(), EXAMPLES, RECIPE, None).run()
+
+    def kill(done, _steps):
+        if done == 4:
+            raise Killed
+
+    with pytest.raises(Killed):
+        Training(network(), EXAMPLES, RECIPE, file, calibrate=calibrate).run(kill)
+    assert Training(resumed, EXAMPLES, RECIPE, file, calibrate=calibrate).run() == history
+    expect_equal(whole, resumed)
+
+
 def test_a_finished_training_is_not_run_again(network, tmp_path):
     file = tmp_path / "checkpoint.pt"
     history = Training(network(), EXAMPLES, RECIPE, file).run()
