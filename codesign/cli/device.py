@@ -66,7 +66,7 @@ def fit(
 
     if out.suffix not in (".yaml", ".yml"):
         raise SpecError(f"--out: expected a name that ends in .yaml, found {str(out)!r}")
-    keep_inputs([out, *filter(None, [figure])], [file])
+    keep_inputs([path for path in (out, figure) if path], [file])
     if figure is not None:
         from codesign.device_figure import check_suffix  # noqa: PLC0415
 
