@@ -5,13 +5,15 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, final
+
+import numpy as np
 
 from codesign.datasets import Split, load_dataset, read_description
 from codesign.flow import Case, prepare, simulate
 from codesign.report.files import keep_inputs, make_folder, write_whole
-from codesign.report.provenance import sha256
 from codesign.report.result import Result
 from codesign.simulation import Progress, Simulation, silent
 from hwsim.cost import Component
@@ -139,9 +141,13 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
 def _belongs(asked: TrainingRequest, case: Case) -> dict[str, Any]:
     """What a checkpoint belongs to; hardware has a say only with a technique."""
     hardware = case.arch.model_dump(mode="json", exclude={"name", "technology"})
+    constants = sha256()
+    for name, value in sorted(case.imported.network.constants.items()):
+        constants.update(name.encode())
+        constants.update(np.ascontiguousarray(value).data)
     return {
-        "network": sha256(asked.network),
-        "scheme": asked.scheme and sha256(asked.scheme),
+        "network": constants.hexdigest(),
+        "scheme": asked.scheme and asked.scheme.read_text(encoding="utf-8"),
         "hardware": hardware if asked.recipe.techniques else None,
     }
 
