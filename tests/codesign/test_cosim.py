@@ -250,7 +250,7 @@ def test_a_bench_that_fails_fails_the_check(call, benches):
     ("arguments", "message"),
     [
         (("--module", "worse"), "--module: expected one of all, bad, good, found 'worse'"),
-        (("--module", "bad", *ASKED), "--module: expected alone, found --network or --data"),
+        (("--module", "bad", *ASKED), "--module: expected alone, found --network beside it"),
         (("--network", DIGITS), "expected --network and --data, or --module"),
     ],
 )

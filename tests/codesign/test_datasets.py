@@ -341,7 +341,7 @@ def test_yaml_prepares_pixels_per_channel_with_a_path_relative_to_itself(tmp_pat
         ("{dataset: digits, divide_by: .nan}", "divide_by: .*finite number, found nan"),
         ("{dataset: digits, divide_by: many}", "divide_by: .*valid number.*, found 'many'"),
         ("{dataset: digits, std: [-1]}", "std.0: .*greater than 0, found -1"),
-        ("{dataset: digits, mean: []}", "mean: .*at least 1 item"),
+        ("{dataset: digits, mean: []}", "mean: expected at least one entry, found none"),
         ("{dataset: digits, means: [1]}", "means: unknown key; did you mean 'mean'"),
         ("{dataset: digits, mean: [1, 2]}", "mean: expected one figure for each of 1 channels"),
     ],
