@@ -3,13 +3,14 @@
 import multiprocessing
 import os
 import signal
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from threading import Thread
+from threading import Event, Lock, Thread
 from typing import Any, Self, final
 
 from threadpoolctl import threadpool_limits
@@ -141,6 +142,10 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+#: How long a process that is to leave waits for an answer that is on its way: in steps of this.
+_STEP_S, _STEPS = 0.1, 20
+_gate = Lock()  # without it, a process neither begins nor ends to compute
+_computing = Event()
 _own: list[Callable[[Any], Answer]] = []  # of a process: what answers tasks
 
 
@@ -155,10 +160,26 @@ def _start(listening: Connection, own_threads: int, evaluate: Evaluate, shared: 
 
 
 def _answer(task: Any) -> Answer:
-    return _own[0](task)
+    with _gate:
+        _computing.set()
+    try:
+        return _own[0](task)
+    finally:
+        with _gate:
+            _computing.clear()
 
 
 def _leave_with(listening: Connection) -> None:
+    """End when the other end does, but not halfway through an answer that is being sent.
+
+    The pool would wait for the rest of it for ever.  One that is sent whole finds the pool's own
+    word to end.
+    """
     with suppress(EOFError, OSError):
         listening.recv_bytes()
+    for _ in range(_STEPS):
+        with _gate:
+            if _computing.is_set():
+                os._exit(0)
+        time.sleep(_STEP_S)
     os._exit(0)

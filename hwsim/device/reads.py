@@ -17,6 +17,8 @@ COLUMNS = ("cell", "level", "time_s", "conductance_S")
 MIN_READS = 3  # of a cell: a centre, a drift exponent and a noise
 MIN_CELLS = 3  # of a level: a mean and a spread with an error
 MAX_LEVEL = 255
+#: Of seconds and of siemens.
+LARGEST = 1e15
 
 FloatArray = NDArray[np.float64]
 
@@ -129,6 +131,8 @@ def _number(where: str, name: str, text: str, above: bool) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise DataError(f"{where}: {name}: expected a number, found {text!r}")
+    if value > LARGEST:
+        raise DataError(f"{where}: {name}: expected a number below {LARGEST:g}, found {text!r}")
     if value < 0 or (above and value == 0):
         bound = "above zero" if above else "not below zero"
         raise DataError(f"{where}: {name}: expected a number {bound}, found {text!r}")

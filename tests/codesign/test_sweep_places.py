@@ -203,6 +203,30 @@ def test_ctrl_c_ends_with_130_and_keeps_what_processes_have_finished(tmp_path, s
     assert statuses.count("done") + statuses.count("open") == 50
 
 
+INTERRUPTED_WHILE_SENDING = """
+import time
+from operator import mul
+from codesign.sweep.processes import Processes
+
+for wait_s in (0.0, 0.05, 0.2):
+    try:
+        with Processes(2, mul, b"0") as processes:  # answers of 128 MiB
+            for _ in processes.answers(dict.fromkeys("abcdefgh", 1 << 27)):
+                time.sleep(wait_s)
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        print("ended")
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupt_does_not_wait_for_half_an_answer(start):
+    """A process once left while it sent one, and the pool waited for the rest."""
+    command = [sys.executable, "-c", INTERRUPTED_WHILE_SENDING]
+    running = start(command, stdout=subprocess.PIPE, text=True)
+    assert running.communicate(timeout=PATIENCE_S)[0] == "ended\n" * 3
+
+
 class _Dies:
     """A task that ends the process that receives it."""
 

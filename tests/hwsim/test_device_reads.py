@@ -43,6 +43,11 @@ def test_further_columns_empty_lines_a_mark_and_any_order_are_passed_over(tmp_pa
         ("level,", "", "line 1: expected a column 'level', found cell, time_s, conductance_S"),
         (GOOD, "", "line 1: expected a column 'cell', found an empty line"),
         ("c0,0,2,1e-6", "c0,0,two,1e-6", "line 3: time_s: expected a number, found 'two'"),
+        (
+            "c0,0,2,1e-6",
+            "c0,0,2,1e300",
+            "line 3: conductance_S: expected a number below 1e+15, found '1e300'",
+        ),
         ("c0,0,2,1e-6", "c0,0,2,nan", "line 3: conductance_S: expected a number, found 'nan'"),
         (
             "c0,0,2,1e-6",
