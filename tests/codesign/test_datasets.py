@@ -257,66 +257,6 @@ def test_missing_batches_and_files_are_named(tmp_path: Path) -> None:
         load(f"npz:{tmp_path / 'nothing'}")
 
 
-def save(path: Path, **arrays: Any) -> str:
-    np.savez(path, **arrays)
-    return f"npz:{path}"
-
-
-def test_npz_is_read_as_it_is(tmp_path: Path) -> None:
-    x, y = RNG.normal(size=(5, 2, 3)), np.arange(5)
-    dataset = load(save(tmp_path / "a.npz", x=x, y=y), samples=4)
-    assert np.array_equal(dataset.images, x[:4].astype(np.float32))
-    assert dataset.labels.tolist() == [0, 1, 2, 3]
-    assert dataset.split is Split.TEST
-
-
-def test_an_npz_may_have_a_training_part(tmp_path: Path) -> None:
-    x, y = RNG.normal(size=(5, 2)), np.arange(5)
-    text = save(tmp_path / "a.npz", x=x, y=y, x_train=x[:3] + 1, y_train=y[:3])
-    dataset = load(text, split=Split.TRAIN)
-    assert np.array_equal(dataset.images, (x[:3] + 1).astype(np.float32))
-    assert dataset.labels.tolist() == [0, 1, 2]
-    with pytest.raises(DataError, match="expected arrays x_train and y_train, found x, y"):
-        load(save(tmp_path / "b.npz", x=x, y=y), split=Split.TRAIN)
-
-
-X, Y = np.zeros((4, 2), np.float32), np.arange(4)
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"x": X}, "expected arrays x and y, found x"),
-        ({"x": X, "y": Y[:3]}, "y: expected 4 labels, one for each of x, found 3"),
-        ({"x": X, "y": Y * 0.5}, r"y: expected integers of shape \(samples,\), found float64"),
-        ({"x": X[:, 0], "y": Y}, r"x: expected numbers of shape \(samples, ...\)"),
-        ({"x": X.astype(str), "y": Y}, r"x: expected numbers of shape \(samples, ...\)"),
-        ({"x": X * np.nan, "y": Y}, "x: expected finite numbers, found NaN or infinity"),
-        ({"x": X.astype(float) + 1e300, "y": Y}, "a.npz: expected inputs within single precision"),
-        (
-            {"x": X, "y": Y.astype("u8") + (1 << 63)},
-            "y: expected classes, found 92233720368547758",
-        ),
-        ({"x": X, "y": -Y}, "expected labels from 0, found -3"),
-        ({"x": X[:0], "y": Y[:0]}, "expected at least one image, found none"),
-        ({"x": np.float32(1), "y": Y}, "x: expected an array, found a single value"),
-        ({"x": np.array([Evil(Path())] * 4), "y": Y}, "x: cannot be read as a NumPy archive"),
-    ],
-)
-def test_a_wrong_npz_is_one_clear_error(
-    tmp_path: Path, arrays: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(DataError, match=message):
-        load(save(tmp_path / "a.npz", **arrays))
-
-
-def test_an_npz_cut_in_half_is_one_clear_error(tmp_path: Path) -> None:
-    text = save(tmp_path / "a.npz", x=X, y=Y)
-    cut(tmp_path / "a.npz")
-    with pytest.raises(DataError, match="cannot be read as a NumPy archive"):
-        load(text)
-
-
 def test_yaml_prepares_pixels_per_channel_with_a_path_relative_to_itself(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "test_batch").write_bytes(cifar_batch())
