@@ -15,7 +15,7 @@ from hwsim.tile.spec import Knobs, ReadNoise
 from mapping.design import Design
 from mapping.drive import drives
 from mapping.execute import IdealBackend, Program, coded_steps, run
-from mapping.execute_tiles import TileBackend, calibrate
+from mapping.execute_tiles import TileBackend, calibrate, full_range_shift
 from mapping.lower import im2col
 from mapping.onnx_import import import_network
 from mapping.plan import plan
@@ -149,6 +149,15 @@ def test_a_layer_is_disturbed_as_on_its_tiles(name, rho, scales):
     noise = noise.reshape(reads, -1, acc.shape[-1])
     ratio = acc.var(axis=0).mean(axis=0) / noise.var(axis=0).mean(axis=0)
     assert 0.75 < ratio.mean() < 1.08
+
+
+def test_without_calibration_converters_have_their_full_range(tmp_path):
+    quantized, _ = small(tmp_path)
+    placed = plan(layer_shapes(quantized), ARCH).layers
+    shifts = {layer.name: full_range_shift(layer, ARCH) for layer in placed}
+    network = coded(quantized)
+    assert {name: network.layer(name).hardware.whole.shift for name in shifts} == shifts
+    assert max(shifts.values()) > 0
 
 
 @pytest.mark.data
