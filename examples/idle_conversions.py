@@ -79,9 +79,9 @@ def main() -> None:
     parser.add_argument("--arch", default="emt")
     parser.add_argument("--scheme", type=Path)
     parser.add_argument("--samples", type=int, default=32)
-    asked = Simulation(**vars(parser.parse_args()))
+    given = parser.parse_args()
     try:
-        case = prepare(asked)
+        case = prepare(Simulation(**vars(given)))
     except HwsimError as error:
         parser.exit(2, f"{error}\n")
     geometries = {layer.name: layer.geometry(case.arch.tile) for layer in case.plan.layers}

@@ -78,7 +78,7 @@ class CodedNetwork(nn.Module):
             )
 
     def recalibrate(self, shifts: Mapping[str, int]) -> None:
-        """Convert with these least significant bits from now on, as the arguments say."""
+        """Convert with these least significant bits from now on (`shifts` of a new network)."""
         for layer in self._plan.layers:
             self.layer(layer.name).equip(_hardware(layer, self._arch, shifts))
 

@@ -37,6 +37,7 @@ class Augmentation(Enum):
 class Recipe(Spec):
     """Fine-tuning from the network's own weights: AdamW, a warm-up, then a cosine to zero."""
 
+    # Upper limits are far beyond use: they keep torch's own numbers from overflowing.
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 4
     batch: Annotated[int, Field(ge=1, le=1_000_000)] = 64
     learning_rate: Annotated[Ratio, Field(gt=0, le=1000)] = 5e-4
