@@ -84,7 +84,7 @@ def run_sweep(
     make_folder(out)
     store = EvaluationStore(out / STORE_FILE)
     tasks = plan.tasks
-    answers = {key: old for key, task in tasks.items() if (old := store.get(task.question))}
+    answers = _kept(tasks, store)
     missing = {key: task for key, task in tasks.items() if key not in answers}
 
     def record() -> Sweep:
@@ -96,13 +96,18 @@ def run_sweep(
     try:
         with closing(_answers(missing, workers or threads(), scheduler)) as found:
             for done, (key, answer) in enumerate(found, start=1):
-                answers[key] = answer
                 if "failed" not in answer:
                     store.put(tasks[key].question, answer)
+                answers[key] = answer
                 watch(done, len(missing))
     finally:
+        answers |= _kept(tasks, store)  # an interrupt may come between keeping and noting
         save_sweep(record(), out)
     return Ran(record(), len(missing), len(tasks) - len(missing))
+
+
+def _kept(tasks: Mapping[str, Task], store: EvaluationStore) -> dict[str, Answer]:
+    return {key: old for key, task in tasks.items() if (old := store.get(task.question))}
 
 
 def _answers(

@@ -11,7 +11,8 @@ from codesign.flow import simulate
 from codesign.report.result import Result
 from codesign.simulation import Simulation
 from codesign.sweep import Status, load_points, load_sweep_record, plan_sweep, run_sweep
-from codesign.sweep.record import Outcome, Sweep, SweepPoint
+from codesign.sweep.record import STORE_FILE, Outcome, Sweep, SweepPoint
+from optim.store import EvaluationStore
 from tests.codesign.conftest import BASE, BITS, DIGITS
 
 
@@ -153,6 +154,25 @@ def test_an_interrupt_keeps_what_is_finished(sweep_file, tmp_path, monkeypatch, 
     assert hwsim([*asked, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["computed"], document["kept"]) == (1, 1)
+
+
+@pytest.mark.parametrize("kept_first", [False, True])
+def test_an_interrupt_while_an_answer_is_kept_leaves_a_record_that_agrees(
+    sweep_file, tmp_path, monkeypatch, kept_first
+):
+    put = EvaluationStore.put
+
+    def interrupted(store, question, answer):
+        if kept_first:
+            put(store, question, answer)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EvaluationStore, "put", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(plan_sweep(sweep_file(grid=BITS)), tmp_path / "out", workers=1)
+    sweep = load_sweep_record(tmp_path / "out")
+    assert sweep.count(Status.DONE) == kept_first
+    assert sweep.count(Status.DONE) == len(EvaluationStore(tmp_path / "out" / STORE_FILE))
 
 
 def test_a_failure_is_recorded_not_kept_and_tried_again(sweep_file, tmp_path, monkeypatch):
