@@ -1,14 +1,16 @@
 """The command group, and how every way to end becomes an exit status.
 
 0 done; 1 done, but the asked target or check was not met; 2 wrong input, one line on
-standard error; 130 interrupted.  70 (EX_SOFTWARE) is a defect of hwsim itself.
+standard error; 130 interrupted, 143 terminated.  70 (EX_SOFTWARE) is a defect of hwsim itself.
 """
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Never
 
 import click
 
@@ -30,6 +32,11 @@ from hwsim.errors import HwsimError
 WRONG_INPUT = 2
 DEFECT = 70
 INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as a batch system sends it: to be ended like a Ctrl-C, nothing left behind."""
 
 
 @click.group(
@@ -53,6 +60,7 @@ for verb in (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -68,6 +76,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # The reader has seen enough (`| head`); Python must not complain again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Terminated:
+        click.echo("hwsim: terminated", err=True)
+        return TERMINATED
     except (KeyboardInterrupt, click.Abort):
         click.echo("hwsim: interrupted", err=True)
         return INTERRUPTED
@@ -78,6 +89,10 @@ def run(arguments: Sequence[str]) -> int:
         click.echo(f"hwsim: error: {' '.join(message.split())}", err=True)
         return status
     return 0
+
+
+def _terminate(*_: object) -> Never:
+    raise Terminated
 
 
 def _judge(error: Exception) -> tuple[int, str]:

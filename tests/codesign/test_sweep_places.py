@@ -185,7 +185,11 @@ def test_processes_end_with_a_sweep_that_is_killed(tmp_path, start):
 
 @posix
 @pytest.mark.slow
-def test_ctrl_c_ends_with_130_and_keeps_what_processes_have_finished(tmp_path, start):
+@pytest.mark.parametrize(
+    ("sent", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_an_asked_end_keeps_what_processes_have_finished(tmp_path, start, sent, status, word):
     file, out = write_sweep(tmp_path, 50), tmp_path / "out"
     # What runs in the background of a shell inherits that interrupts are ignored.
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
@@ -193,10 +197,10 @@ def test_ctrl_c_ends_with_130_and_keeps_what_processes_have_finished(tmp_path, s
     command += ["--out", str(out), "--workers", "2"]
     running = start(command, stderr=subprocess.PIPE, start_new_session=True, text=True)
     until_kept(out, 2, running)
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all of them
+    os.killpg(running.pid, sent)  # as a terminal and a batch system do: to all of them
     said = running.communicate(timeout=PATIENCE_S)[1]
-    assert running.returncode == 130
-    assert said.splitlines()[-1] == "hwsim: interrupted"
+    assert running.returncode == status
+    assert said.splitlines()[-1] == f"hwsim: {word}"
     assert "Traceback" not in said
     statuses = [p.status.value for p in load_sweep_record(out).points]
     assert statuses.count("done") == len(EvaluationStore(out / STORE_FILE)) >= 2
