@@ -27,7 +27,7 @@ class Moments(NamedTuple):
     """Moments of all conversions of one strip."""
 
     values: Any  # means (C converted, T, n) float32
-    variances: Any  # the same, or (C converted, T, 1) where no level changes it
+    variances: Any  # the same, at least two lanes; (C converted, T, 1): no level changes it
     thirds: Any  # third central moments: as variances, or (C, 0, 1) where all are zero
 
 

@@ -132,7 +132,7 @@ def _space(bank, noise, converted, phases):
     for e in range(1, noise.variance.shape[0]):
         skewed = skewed or noise.third[e] != 0
         varies = varies or noise.variance[e] != 0 or noise.third[e] != 0
-    lanes = width if varies else 1
+    lanes = max(width, 2) if varies else 1  # one lane says that no level changes it
     moments = Moments(
         np.empty((converted, phases, width), np.float32),
         np.empty((converted, phases, lanes), np.float32),
@@ -267,7 +267,7 @@ def add_sums(words, v, m, subtract, mean, spread, sums, values, variances):
 def _add_thirds(words, v, m, subtract, third, sums, thirds):
     """The same for the third moment, which is subtracted as the mean is."""
     converted, phases, lanes = thirds.shape
-    both = subtract and sums.shape[0] == 2
+    width, both = sums.shape[2], subtract and sums.shape[0] == 2
     slope = splat(third[1])
     for t in range(phases):
         constant = _ZERO if both else third[0] * rows_driven(words, v, t, m)
@@ -275,8 +275,8 @@ def _add_thirds(words, v, m, subtract, third, sums, thirds):
             if lanes == 1:
                 thirds[c, t, 0] += constant
                 continue
-            for i in range(0, lanes, 16):
-                rest = lanes - i
+            for i in range(0, width, 16):
+                rest = width - i
                 plus = load_as(sums, (c, t, i), rest, np.int32)
                 if both:
                     plus = plus - load_as(sums, (1, t, i), rest, np.int32)

@@ -57,6 +57,26 @@ def test_codes_of_an_arrays_columns_fold_to_the_matrix_products(
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("duty", [0.5, 0.8])
+@pytest.mark.parametrize("subtraction", ["analog", "digital"])
+def test_an_array_of_one_line_reads_it_as_the_matrix_does(subtraction, duty):
+    """One output in one slice: noise still depends on its levels."""
+    stream = np.random.default_rng(2)
+    tile = make_tile(subtraction=subtraction, cell_bits=3)
+    geometry = Geometry(tile, Precision(weight_bits=4, input_bits=4))
+    device = make_device(fluctuation=fluctuation("relative", 0.3, duty=duty))
+    converter = Converter(8, 0, converts_differences(geometry))
+    matrix = ProgrammedMatrix(stream.integers(-7, 8, (1, 20, 3)), geometry, converter, device, (5,))
+    codes = stream.integers(0, 16, 20)
+    every = ArrayColumns(matrix, 0, range(3))
+    for phase in range(4):
+        digits = codes >> phase & 1
+        together = every.samples(digits, 7, phase)
+        for n in range(3):
+            alone = ArrayColumns(matrix, 0, range(n, n + 1)).samples(digits, 7, phase)
+            np.testing.assert_array_equal(alone[:, 0], together[:, n])
+
+
 def test_arrays_of_correlated_states_are_refused():
     noise = fluctuation(states=States.MARKOV, high_dwell_s=1e-7, low_dwell_s=1e-7)
     geometry = Geometry(make_tile(), Precision())
