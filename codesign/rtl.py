@@ -10,13 +10,13 @@ from hwsim.cosim.emit import emit_tile
 from hwsim.cosim.golden import golden, random_matrix
 from hwsim.cosim.instances import instances
 from hwsim.cosim.lint import icarus_warnings, verilator_warnings
-from hwsim.cosim.parameters import tile_parameters
+from hwsim.cosim.parameters import derived_parameters, tile_parameters
 from hwsim.cosim.simulators import MissingSimulator
 from hwsim.cosim.synthesis import synthesize_all
 from hwsim.errors import MappingError
 from hwsim.spec import unknown
 from hwsim.tile.geometry import Geometry
-from hwsim.tile.knobs import tile_with
+from hwsim.tile.knobs import device_with, tile_with
 from mapping.design import check_design, load_design
 
 
@@ -25,20 +25,36 @@ def tile_geometry(
 ) -> tuple[Arch, Geometry]:
     """The tile of an architecture as the knobs of a design's layer (or default) set it.
 
+    Returns:
+        the architecture with the device as the knobs use it, and the tile.
+
     Raises:
-        HwsimError: a file is wrong, or the layer is not named in the design.
+        HwsimError: a file is wrong, the layer is not named in the design, or the RTL is not
+            built for its tile.
     """
     arch = load_arch(arch_name)
     if design is None:
         if layer is not None:
             raise MappingError(f"--layer: expected --design with it, found only {layer!r}")
-        return arch, Geometry(arch.tile, arch.precision)
+        return arch, _built(Geometry(arch.tile, arch.precision))
     knobs = load_design(design)
     check_design(knobs, knobs.layers, arch.tile, str(design))
     if layer is not None and layer not in knobs.layers:
         raise MappingError(f"{design}: layers: {unknown(layer, knobs.layers)}")
     chosen = knobs.default if layer is None else knobs.layers[layer]
-    return arch, Geometry(tile_with(arch.tile, chosen), arch.precision, chosen.redundancy)
+    if chosen.slice_scales is not None:
+        where = "default" if layer is None else f"layers.{layer}"
+        raise MappingError(f"{design}: {where}.slice_scales: expected none for the RTL, found some")
+    used = arch.replace(device=device_with(arch.device, chosen))
+    geometry = Geometry(tile_with(arch.tile, chosen), arch.precision, chosen.redundancy)
+    return used, _built(geometry)
+
+
+def _built(geometry: Geometry) -> Geometry:
+    """The tile itself, once nothing about it is refused."""
+    tile_parameters(geometry)
+    derived_parameters(geometry)
+    return geometry
 
 
 def emit_bundle(
@@ -58,7 +74,6 @@ def emit_bundle(
         HwsimError: a file is wrong, or the RTL is not built for the tile.
     """
     arch, geometry = tile_geometry(arch_name, design, layer)
-    tile_parameters(geometry)  # refuses what the RTL is not built for
     weights, codes = random_matrix(geometry, vectors, seed)
     device = None if ideal else arch.device
     run = golden(geometry, weights, codes, device=device, seed=seed, chained=chained)

@@ -72,9 +72,12 @@ def golden(
         device: the cell; None: an ideal one.
         seed: addresses the cell's draws and the partial sums.
         chained: add partial sums and requantize.
+    Of copies that are averaged digitally it is one: each has a tile of its own.
+
     Raises:
         MappingError: a weight does not fit its bits.
     """
+    geometry = replace(geometry, redundancy=geometry.redundancy // geometry.array_copies)
     bits, signed = geometry.tile.adc.bits, converts_differences(geometry)
     bound = column_bound(geometry, geometry.inputs_per_array)
     converter = Converter(bits, max(0, full_shift(bound, bits, signed) - 1), signed)

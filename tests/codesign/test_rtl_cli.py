@@ -9,6 +9,7 @@ import pytest
 
 from codesign.cli.entry import run
 from codesign.rtl import tile_geometry
+from hwsim.cosim.golden import golden, random_matrix
 from hwsim.cosim.simulators import MissingSimulator, icarus, verilator_root
 from hwsim.cosim.yosys import MissingYosys, require
 
@@ -41,15 +42,23 @@ def small(tmp_path: Path) -> str:
     return str(tmp_path / "small.yaml")
 
 
+def replayed(folder: Path) -> str:
+    """What the bundle's own bench says in Icarus."""
+    try:
+        compiler = str(icarus())
+    except MissingSimulator as problem:
+        absent(problem)
+    build = [compiler, "-g2001", "-o", "t.vvp", "-f", "files.f", "-s", "tb_hwsim_tile"]
+    subprocess.run(build, cwd=folder, check=True)
+    command = ["vvp", "-n", "t.vvp"]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
 @pytest.mark.rtl
 @pytest.mark.parametrize("options", [(), ("--chained", "--ideal")], ids=["sums", "codes"])
 def test_emit_writes_a_bundle_that_passes(
     small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
 ) -> None:
-    try:
-        compiler = str(icarus())
-    except MissingSimulator as problem:
-        absent(problem)
     out = tmp_path / "tile"
     design = str(tmp_path / "design.yaml")
     asked = ["rtl", "emit", small, "--design", design, "--layer", "conv1", "--out", str(out)]
@@ -57,13 +66,30 @@ def test_emit_writes_a_bundle_that_passes(
     assert f"wrote {out / 'README.md'}" in capsys.readouterr().out
     assert "| REDUNDANCY | 2 |" in (out / "README.md").read_text()
     assert "| ADC_BITS | 4 |" in (out / "README.md").read_text()
-    bench = "tb_hwsim_tile"
-    build = [compiler, "-g2001", "-o", "t.vvp", "-f", "files.f", "-s", bench]
-    subprocess.run(build, cwd=out, check=True)
-    said = subprocess.run(
-        ["vvp", "-n", "t.vvp"], cwd=out, check=True, capture_output=True, text=True
+    assert replayed(out).startswith("PASS: 12 results of 3 vectors")
+
+
+@pytest.mark.rtl
+def test_a_bundle_is_one_copy_of_those_averaged_digitally(small: str, tmp_path: Path) -> None:
+    (tmp_path / "digital.yaml").write_text(
+        "extends: small.yaml\nname: digital\ntile: {averaging: digital}\n"
     )
-    assert said.stdout.startswith("PASS: 12 results of 3 vectors")
+    (tmp_path / "twice.yaml").write_text("default: {redundancy: 2}")
+    asked = [str(tmp_path / "digital.yaml"), "--design", str(tmp_path / "twice.yaml")]
+    assert run(["rtl", "emit", *asked, "--out", str(tmp_path / "t")]) == 0
+    assert replayed(tmp_path / "t").startswith("PASS")
+
+
+def test_a_part_of_the_window_disturbs_a_bundle_more(small: str, tmp_path: Path) -> None:
+    (tmp_path / "part.yaml").write_text("default: {conductance_scale: 0.05}")
+    whole, of_whole = tile_geometry(small)
+    part, of_part = tile_geometry(small, tmp_path / "part.yaml")
+    weights, codes = random_matrix(of_whole, 5, 0)
+    rms = [
+        golden(geometry, weights, codes, device=arch.device).disturbances.std()
+        for arch, geometry in ((whole, of_whole), (part, of_part))
+    ]
+    assert rms[1] > 2 * rms[0]
 
 
 def test_emit_says_its_files_in_json(
@@ -161,6 +187,27 @@ def test_a_wrong_layer_is_one_line(
     monkeypatch.chdir(tmp_path)
     assert run(["rtl", "emit", small, *options, "--out", str(tmp_path / "t")]) == 2
     assert problem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["emit", "lint"])
+@pytest.mark.parametrize(
+    ("design", "problem"),
+    [
+        ("default: {slice_scales: [0.5, 1]}", "default.slice_scales: expected none for the RTL"),
+        ("default: {redundancy: 8}", "redundancy: 8 copies exceed tile.rows = 3"),
+    ],
+)
+def test_a_design_beyond_the_rtl_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str, design: str, problem: str
+) -> None:
+    (tmp_path / "few.yaml").write_text("extends: emt\nname: few\ntile: {rows: 3}\n")
+    (tmp_path / "design.yaml").write_text(design)
+    asked = ["rtl", verb, str(tmp_path / "few.yaml"), "--design", str(tmp_path / "design.yaml")]
+    asked += ["--out", str(tmp_path / "t")] if verb == "emit" else []
+    assert run(asked) == 2
+    said = capsys.readouterr().err
+    assert problem in said
+    assert len(said.splitlines()) == 1
 
 
 def test_a_tile_beyond_the_rtl_is_one_line(
