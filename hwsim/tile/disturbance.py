@@ -20,7 +20,7 @@ from hwsim.device.fluctuation import (
     programming_sigma,
 )
 from hwsim.device.spec import Device, Drift, Scenario, States
-from hwsim.device.temperature import acceleration
+from hwsim.device.temperature import acceleration, log_acceleration
 from hwsim.rng import address, normal_deviates, random_words
 from hwsim.tile.chain import Chain
 from hwsim.tile.encoding import Levels
@@ -154,8 +154,9 @@ def _decades(drift: Drift, scenario: Scenario, measured_K: float) -> float:
     """ln(t / t0): natural, up to t0 as the device was measured, then at the scenario's heat."""
     if scenario.time_s is None or scenario.time_s <= drift.start_s:
         return 0.0
-    faster = acceleration(drift.activation_eV, scenario.temperature_K, measured_K)
-    return math.log1p((scenario.time_s / drift.start_s - 1) * faster)
+    since = math.log(scenario.time_s - drift.start_s) - math.log(drift.start_s)
+    faster = log_acceleration(drift.activation_eV, scenario.temperature_K, measured_K)
+    return float(np.logaddexp(0.0, since + faster))
 
 
 def cell_values(

@@ -39,6 +39,20 @@ def test_acceleration_is_arrhenius_law():
     assert acceleration(0.7, 273.0, 300.0) < 1
 
 
+def test_traps_at_a_few_kelvin_wait_and_are_not_fresh():
+    """exp(-1500 eV-kelvins / ...) is no float; a rate of zero would say independent states."""
+    device = make_device(fluctuation=chained(activation_eV=0.5))
+    rates = [disturbed(device, temperature_K=kelvin).refresh_rate_Hz for kelvin in (8, 4, 1)]
+    assert 1e-200 > rates[0] >= rates[1] == rates[2] > 0
+
+
+def test_drift_of_a_device_measured_in_the_cold_is_finite():
+    """ln(1 + r f) = ln r + E_a / k (1 / T_0 - 1 / T) where f is beyond any float."""
+    device = make_device(drift=drift(activation_eV=0.3), temperature_K=4.0)
+    decades = np.log(1000 - 1) + 0.3 / 8.617333262e-5 * (1 / 4 - 1 / 300)
+    assert disturbed(device, time_s=20e3).drift_mean == pytest.approx(0.05 * decades, rel=1e-8)
+
+
 def test_without_an_activation_energy_temperature_changes_no_cell():
     device = make_device(fluctuation=fluctuation(), drift=drift())
     geometry = Geometry(make_tile(), Precision())
