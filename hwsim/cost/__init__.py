@@ -8,7 +8,7 @@ from hwsim.cost.activity import (
 )
 from hwsim.cost.area import adcs_per_tile, area, conversion_rate_Hz, converted_lines, hop_m, units
 from hwsim.cost.components import Component
-from hwsim.cost.energy import array_energy_J, energy, total_J, unit_pulse_s
+from hwsim.cost.energy import array_energy_J, energy, total_J
 from hwsim.cost.figure import Figure, Uncertainty
 from hwsim.cost.leakage import Duty, leakage_J, standby_J, working_J
 from hwsim.cost.load import load_technology, technologies, technology_of
@@ -51,7 +51,6 @@ __all__ = [
     "technologies",
     "technology_of",
     "total_J",
-    "unit_pulse_s",
     "units",
     "working_J",
 ]

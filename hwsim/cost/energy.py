@@ -12,11 +12,6 @@ from hwsim.tile.knobs import device_with, tile_with
 from hwsim.tile.spec import Knobs, TileSpec
 
 
-def unit_pulse_s(tile: TileSpec) -> float:
-    """Length of a unit pulse: the highest digit of the DAC drives a row all through a read."""
-    return tile.read_cycles / tile.clock_Hz / ((1 << tile.dac_bits) - 1)
-
-
 def array_energy_J(events: EventCounts, device: Device, tile: TileSpec) -> float:
     """Energy of the cells: V^2 * t_pulse * sum of G over all cells and unit pulses.
 
@@ -24,7 +19,7 @@ def array_energy_J(events: EventCounts, device: Device, tile: TileSpec) -> float
     """
     step_S = (device.conductance_max_S - device.conductance_min_S) / ((1 << tile.cell_bits) - 1)
     siemens = device.conductance_min_S * events.cell_pulses + step_S * events.level_pulses
-    return tile.read_voltage_V**2 * unit_pulse_s(tile) * siemens
+    return tile.read_voltage_V**2 * tile.unit_pulse_s * siemens
 
 
 def energy(

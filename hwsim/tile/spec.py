@@ -122,6 +122,11 @@ class TileSpec(Spec):
             raise ValueError("compensation: 'digital' needs adc.range 'full'")
 
     @property
+    def unit_pulse_s(self) -> float:
+        """Length of a unit pulse: the highest digit drives a row all through a read."""
+        return self.read_cycles / self.clock_Hz / ((1 << self.dac_bits) - 1)
+
+    @property
     def pair_cols(self) -> int:
         """Cell columns per weight slice: 2 for a differential pair, else 1."""
         return 2 if self.encoding is Encoding.DIFFERENTIAL else 1

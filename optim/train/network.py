@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.chip.spec import Arch
-from hwsim.cost import unit_pulse_s
 from hwsim.device.fluctuation import level_step
 from hwsim.device.spec import AmplitudeLaw
 from hwsim.errors import NetworkError
@@ -259,7 +258,7 @@ def _hardware(layer: LayerPlan, arch: Arch, shifts: Mapping[str, int]) -> LayerH
 
 def _cell_energy(layer: LayerPlan, arch: Arch, geometry: Geometry) -> CellEnergy:
     tile = geometry.tile
-    joules = tile.read_voltage_V**2 * unit_pulse_s(tile)
+    joules = tile.read_voltage_V**2 * tile.unit_pulse_s
     return CellEnergy(
         lowest_J=joules * arch.device.conductance_min_S,
         level_J=joules * level_step(arch.device, tile.cell_bits),

@@ -28,7 +28,6 @@ from hwsim.cost import (
     static_power,
     technologies,
     total_J,
-    unit_pulse_s,
 )
 from hwsim.device.spec import Scenario
 from hwsim.errors import SpecError
@@ -123,7 +122,7 @@ def test_energy_at_full_activity_over_a_time_is_peak_power_times_that_time(
 def test_full_activity_reads_no_faster_than_the_schedule_and_the_pulse_fits_its_phase() -> None:
     for arch in (ISAAC, EMT):
         reads = full_activity(arch).array_reads / arch.chip.tiles_per_cluster
-        assert unit_pulse_s(arch.tile) <= 1 / reads
+        assert arch.tile.unit_pulse_s <= 1 / reads
 
 
 @given(counts, counts)
@@ -153,7 +152,7 @@ def test_a_cells_read_energy_is_v_squared_g_t_by_hand() -> None:
 
 def test_a_pulse_of_a_multi_bit_driver_is_a_part_of_the_read() -> None:
     two_bits = EMT.replace(tile=EMT.tile.replace(dac_bits=2))
-    assert unit_pulse_s(two_bits.tile) == near(10e-9 / 3)
+    assert two_bits.tile.unit_pulse_s == near(10e-9 / 3)
 
 
 def test_leakage_grows_with_temperature_and_nothing_else_does() -> None:

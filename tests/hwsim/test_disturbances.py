@@ -1,16 +1,21 @@
 """Drift, stuck cells, traps, thermal, shot and converter noise: limits and laws first."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
 from hwsim.device.fluctuation import level_step
 from hwsim.device.spec import Drift, Faults, Scenario, States
+from hwsim.errors import MappingError
 from hwsim.tile.converter import Converter
+from hwsim.tile.disturbance import Disturbance, cell_values
 from hwsim.tile.encoding import encode, phase_weights, slice_weights
 from hwsim.tile.geometry import Geometry
+from hwsim.tile.knobs import tile_with
 from hwsim.tile.matrix import ProgrammedMatrix
 from hwsim.tile.noise import BOLTZMANN_J_PER_K, ELEMENTARY_CHARGE_C, column_noise
-from hwsim.tile.spec import Engine, Precision, ReadNoise
+from hwsim.tile.spec import Engine, Knobs, Precision, ReadNoise
 from tests.hwsim.test_tile import fluctuation, make_device, make_tile
 
 SOURCE = {"source": "made up for tests"}
@@ -114,6 +119,22 @@ def test_thermal_and_shot_noise_have_their_textbook_size():
     thermal = 4 * BOLTZMANN_J_PER_K * 350.0 * on / (2 * pulse)
     shot = 2 * ELEMENTARY_CHARGE_C * on * volt / (2 * pulse)
     assert relative == pytest.approx(thermal + shot, rel=1e-12)
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_a_unit_pulse_has_the_same_noise_whatever_the_digit(bits):
+    tile = noisy_tile(converter_A=1e-8)
+    longer = tile_with(tile, Knobs(dac_bits=bits))
+    assert longer.unit_pulse_s == pytest.approx(tile.unit_pulse_s)
+    one, more = (column_noise(make_device(), t, Scenario(), 1) for t in (tile, longer))
+    assert astuple(more) == pytest.approx(astuple(one))
+
+
+def test_noise_beyond_what_samples_hold_is_refused():
+    found = r"^tile.noise: expected at most 100000 level steps \(rms\) in a conversion, found "
+    for tile in (noisy_tile(converter_A=0.5), noisy_tile(volt=1e-6, converter_A=1e-6)):
+        with pytest.raises(MappingError, match=found):
+            column_noise(make_device(), tile, Scenario(), 1)
 
 
 def test_cell_read_of_the_reference_table_has_its_noise():

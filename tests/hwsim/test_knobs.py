@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hwsim.chip.load import load_arch
-from hwsim.cost import Component, energy, load_technology, unit_pulse_s
+from hwsim.cost import Component, energy, load_technology
 from hwsim.device.fluctuation import fluctuation_amplitude
 from hwsim.events import EventCounts
 from hwsim.tile.knobs import device_with, tile_with
@@ -53,5 +53,5 @@ def test_a_constant_amplitude_weighs_inversely_to_the_window_in_use():
 def test_a_digit_of_more_bits_is_a_longer_pulse_of_equal_units(bits):
     tile = tile_with(ARCH.tile, Knobs(dac_bits=bits))
     assert tile.dac_bits == bits
-    assert unit_pulse_s(tile) == near(unit_pulse_s(ARCH.tile))
+    assert tile.unit_pulse_s == near(ARCH.tile.unit_pulse_s)
     assert array_J(dac_bits=bits) == near(array_J())
