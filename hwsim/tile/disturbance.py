@@ -1,9 +1,10 @@
 """What disturbs the cells of one row block, in the form the kernels read.
 
 Frozen deviations (programming error, frozen telegraph states) belong to a cell: they are
-added to its level in fixed point, `FRACTION_BITS` bits below one level step (rounding error
-1 / (32 sqrt(12)) = 0.009 step), and read as more bit planes.  Fresh fluctuation enters as
-mean and variance of each conversion (`moments`).
+added to its level in fixed point, `FRACTION_BITS` bits below one level step, and read as more
+bit planes.  A value is rounded up or down at random, so that it is right in the mean however
+small the deviation is; that adds an error of at most 1 / 64 step (rms) to each cell.
+Fresh fluctuation enters as mean and variance of each conversion (`moments`).
 """
 
 import math
@@ -29,6 +30,7 @@ FRACTION_BITS = 5
 #: Parts of the address of frozen draws ("PROG", "STAT", ...): far beyond the numbers of vectors,
 #: which stand at the same place in the address of a read.
 _PROGRAMMING, _STATES, _FAULTS, _DRIFT = 0x50524F47, 0x53544154, 0x46415553, 0x44524946
+_ROUNDING = 0x524F554E
 
 
 class Noise(NamedTuple):
@@ -180,7 +182,8 @@ def cell_values(
     for copy in range(copies):
         given = None if stuck is None else stuck[copy]
         deviation += _deviation(levels, disturbance, (*place, copy), given)
-    fixed = np.rint((levels + deviation / copies) * (1 << FRACTION_BITS))
+    dither = _words(levels.size, (*place, _ROUNDING)).reshape(levels.shape) / 2.0**32
+    fixed = np.floor((levels + deviation / copies) * (1 << FRACTION_BITS) + dither)
     return fixed.astype(np.int64)
 
 

@@ -57,6 +57,17 @@ def test_uniform_drift_scales_every_product_alike():
     assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.999
 
 
+@pytest.mark.parametrize("factor", [0.9999, 0.986, 0.95])
+def test_cells_that_drift_by_less_than_their_rounding_are_right_in_the_mean(factor):
+    device = make_device(drift=Drift(nu_mean=-np.log10(factor), start_s=20.0, **SOURCE))
+    disturbance = Disturbance.of(device, 1, Scenario(time_s=200.0))
+    found = cell_values(np.ones((200, 500), np.uint8), disturbance, (1, 2), 1) / 32
+    assert found.std() <= 1 / 64 + 1e-9
+    assert found.mean() == pytest.approx(factor, abs=5 / 64 / np.sqrt(found.size))
+    whole = cell_values(np.ones((200, 500), np.uint8), Disturbance.none(2), (1, 2), 1)
+    assert (whole == 32).all()
+
+
 def test_stuck_cells_are_at_the_ends_of_the_window():
     geometry, weights, codes = layer()
     exact = codes.astype(np.int64) @ weights
