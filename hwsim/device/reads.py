@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import math
+import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,8 @@ COLUMNS = ("cell", "level", "time_s", "conductance_S")
 MIN_READS = 3  # of a cell: a centre, a drift exponent and a noise
 MIN_CELLS = 3  # of a level: a mean and a spread with an error
 MAX_LEVEL = 255
-#: Of seconds and of siemens.
-LARGEST = 1e15
+#: Column -> unit, least and greatest value.
+RANGES = {"time_s": ("seconds", 1e-12, 1e12), "conductance_S": ("siemens", 0.0, 1.0)}
 
 FloatArray = NDArray[np.float64]
 
@@ -112,8 +113,8 @@ def _lines(text: str, path: Path) -> Iterator[tuple[str, int, float, float]]:
         yield (
             cell,
             _level(where, level),
-            _number(where, "time_s", time_s, above=True),
-            _number(where, "conductance_S", conductance_S, above=False),
+            _number(where, "time_s", time_s),
+            _number(where, "conductance_S", conductance_S),
         )
 
 
@@ -123,20 +124,21 @@ def _level(where: str, text: str) -> int:
     return int(text)
 
 
-def _number(where: str, name: str, text: str, above: bool) -> float:
-    """A number above zero, or at least zero."""
+def _number(where: str, name: str, text: str) -> float:
+    unit, least, greatest = RANGES[name]
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise DataError(f"{where}: {name}: expected a number, found {text!r}")
-    if value > LARGEST:
-        raise DataError(f"{where}: {name}: expected a number below {LARGEST:g}, found {text!r}")
-    if value < 0 or (above and value == 0):
-        bound = "above zero" if above else "not below zero"
-        raise DataError(f"{where}: {name}: expected a number {bound}, found {text!r}")
-    return value
+        expected = "a number"
+    elif value < least:
+        expected = f"{unit}, at least {least:g}"
+    elif value > greatest:
+        expected = f"{unit}, at most {greatest:g}"
+    else:
+        return value
+    raise DataError(f"{where}: {name}: expected {expected}, found {reprlib.repr(text)}")
 
 
 def _cell_reads(path: Path, cell: str, level: int, reads: list[tuple[float, float]]) -> CellReads:
