@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import math
+import re
 import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -119,9 +120,11 @@ def _lines(text: str, path: Path) -> Iterator[tuple[str, int, float, float]]:
 
 
 def _level(where: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= MAX_LEVEL):
-        raise DataError(f"{where}: level: expected 0, 1, ... {MAX_LEVEL}, found {text!r}")
-    return int(text)
+    digits = re.fullmatch("0*([0-9]{1,3})", text)
+    if digits is None or int(digits[1]) > MAX_LEVEL:
+        found = reprlib.repr(text)
+        raise DataError(f"{where}: level: expected 0, 1, ... {MAX_LEVEL}, found {found}")
+    return int(digits[1])
 
 
 def _number(where: str, name: str, text: str) -> float:

@@ -29,6 +29,11 @@ GOOD = "cell,level,time_s,conductance_S\n" + "".join(
 )
 
 
+def test_a_level_may_begin_with_zeros(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text(GOOD.replace(",0,", ",000,").replace(",1,", ",0001,"))
+    assert load_reads(tmp_path / "r.csv").levels == (0, 1)
+
+
 def test_further_columns_empty_lines_a_mark_and_any_order_are_passed_over(tmp_path: Path) -> None:
     lines = GOOD.splitlines()
     turned = [",".join([*reversed(line.split(",")), "note"]) for line in lines]
@@ -64,6 +69,8 @@ def test_further_columns_empty_lines_a_mark_and_any_order_are_passed_over(tmp_pa
         ("c0,0,2,1e-6", "c0,0,2", "line 3: expected 4 fields, found 3"),
         ("c0,0,2,1e-6", ",0,2,1e-6", "line 3: cell: expected a name, found nothing"),
         ("c0,0,2,", "c0,-1,2,", "line 3: level: expected 0, 1, ... 255, found '-1'"),
+        ("c0,0,2,", "c0,256,2,", "line 3: level: expected 0, 1, ... 255, found '256'"),
+        ("c0,0,2,", f"c0,{'9' * 5000},2,", "line 3: level: expected 0, 1, ... 255, found '99999"),
         ("c0,0,2,", "c0,0.5,2,", "line 3: level: expected 0, 1, ... 255, found '0.5'"),
         (
             "c0,0,2,1e-6\n",
@@ -91,6 +98,7 @@ def test_a_bad_file_is_one_line_that_names_file_and_line(
     assert text.startswith(f"{file}: ")
     assert message in text
     assert "\n" not in text
+    assert len(text) < len(f"{file}: ") + 120
 
 
 def test_a_file_that_is_missing_or_no_text_is_said(tmp_path: Path) -> None:
