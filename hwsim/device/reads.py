@@ -19,6 +19,7 @@ COLUMNS = ("cell", "level", "time_s", "conductance_S")
 MIN_READS = 3  # of a cell: a centre, a drift exponent and a noise
 MIN_CELLS = 3  # of a level: a mean and a spread with an error
 MAX_LEVEL = 255
+SMALLEST_S = 1e-15  # below it a fit loses its digits
 #: Column -> unit, least and greatest value.
 RANGES = {"time_s": ("seconds", 1e-12, 1e12), "conductance_S": ("siemens", 0.0, 1.0)}
 
@@ -168,3 +169,9 @@ def _check_levels(path: Path, cells: tuple[CellReads, ...]) -> None:
             raise DataError(
                 f"{path}: level {level}: expected at least {MIN_CELLS} cells, found {count}"
             )
+    top = max(counts)
+    mean_S = np.mean([cell.conductance_S.mean() for cell in cells if cell.level == top])
+    if mean_S < SMALLEST_S:
+        raise DataError(
+            f"{path}: level {top}: expected a mean of at least {SMALLEST_S:g} S, found {mean_S:g} S"
+        )

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.device.hidden import Batch, Guess, States, improve_rates, infer_states
-from hwsim.device.reads import CellReads
+from hwsim.device.reads import SMALLEST_S, CellReads
 
 BIC_MARGIN = 10.0
 MIN_READS = 20  # fewer do not tell two states from noise
@@ -112,7 +112,7 @@ def _batch(cells: Sequence[CellReads], start_s: float) -> tuple[Batch, FloatArra
     scale = np.ones(len(cells))
     for c, cell in enumerate(cells):
         size = cell.time_s.size
-        scale[c] = float(cell.conductance_S.mean()) or 1.0
+        scale[c] = max(float(cell.conductance_S.mean()), SMALLEST_S)
         value[:size, c] = cell.conductance_S / scale[c]
         log_time[:size, c] = np.log(cell.time_s / start_s)
         weight[:size, c] = 1.0

@@ -68,6 +68,7 @@ def test_reads_without_any_noise_are_fitted_too() -> None:
     assert (report.device.conductance_min_S, report.device.conductance_max_S) == (0.0, 1e-5)
     assert report.device.fluctuation is None
     assert report.levels[1].spread_S == 0
+    assert max(level.noise_S for level in report.levels) < 1e-4 * report.levels[1].mean_S
 
 
 def test_times_that_span_less_than_a_factor_of_two_say_nothing_about_drift() -> None:

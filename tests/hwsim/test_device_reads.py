@@ -84,6 +84,7 @@ def test_further_columns_empty_lines_a_mark_and_any_order_are_passed_over(tmp_pa
             "",
             "level 1: expected at least 3 cells, found 2",
         ),
+        ("2e-6\n", "1e-300\n", "level 1: expected a mean of at least 1e-15 S, found 1e-300 S"),
     ],
 )
 def test_a_bad_file_is_one_line_that_names_file_and_line(
