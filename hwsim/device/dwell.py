@@ -19,6 +19,7 @@ from hwsim.device.telegraph import CellFit
 
 MAX_GROUPS = 40  # of the jackknife
 SIGNIFICANT = 3.0  # standard errors
+LEAST_SHARE = 1e-6  # of time in a state that is ever left
 MIN_EXPECTED = 5.0  # runs in a bin of the chi-square test
 
 FloatArray = NDArray[np.float64]
@@ -97,6 +98,8 @@ def _figures(pairs: _Pairs, weight: FloatArray) -> FloatArray:
         correlation = min(max(1 - fall - rise, MIN_CORRELATION), 1 - 1e-9)
         rate = -np.log(correlation) / pairs.step_s[0]
         share = rise / (fall + rise)
+        if not LEAST_SHARE < share < 1 - LEAST_SHARE:  # one way only: no chain says how often
+            share = (weight * pairs.high).sum() / (weight * pairs.reads).sum()
     else:
         rate, share = _likeliest(pairs.step_s, counts)
         correlation = float(np.exp(-rate * pairs.step_s[0]))

@@ -43,6 +43,20 @@ def test_dwell_times_near_the_length_of_the_measurement_are_noted() -> None:
     assert any("near the length of the measurement (59 s)" in note for note in report.notes)
 
 
+def test_cells_that_switch_once_and_stay_have_the_share_that_was_read() -> None:
+    def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
+        high = np.arange(60) >= 15
+        return 100 + np.arange(60.0), (1 + 10 * level + 0.5 * high) * 1e-6
+
+    report = fit_device(measured(cells_of(make, 6)), "x").report
+    assert report.states is not None
+    assert report.states.high_share == pytest.approx(0.75)
+    assert report.device.fluctuation is not None
+    assert report.device.fluctuation.duty == 0.75
+    assert report.device.fluctuation.high_share == pytest.approx(0.75)
+    assert any("near the length of the measurement" in note for note in report.notes)
+
+
 def test_cells_may_have_different_numbers_of_reads() -> None:
     random = np.random.default_rng(5)
     lengths = (3, 30, 100, 250)
