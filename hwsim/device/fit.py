@@ -23,13 +23,12 @@ from hwsim.device.reads import Measurement
 from hwsim.device.spec import (
     AmplitudeLaw,
     Device,
-    Drift,
-    Fluctuation,
     ProgrammingError,
     States,
 )
 from hwsim.device.telegraph import CellFit, fit_cells
 from hwsim.errors import DataError
+from hwsim.spec import validate
 
 MIN_SPAN = 2.0  # last over first time; less says nothing about drift
 MANY_REJECTED = 0.1  # share of cells whose residuals are not normal
@@ -63,6 +62,7 @@ def fit_device(measured: Measurement, name: str) -> DeviceFit:
 
     Raises:
         DataError: conductance does not rise with the level.
+        SpecError: a figure lies outside what devices have.
     """
     start_s = min(float(cell.time_s[0]) for cell in measured.cells)
     cells, drift = _fit_with_drift(measured, start_s)
@@ -89,10 +89,10 @@ def fit_device(measured: Measurement, name: str) -> DeviceFit:
         drift=drift,
         residuals_rejected=rejected,
         notes=tuple(_notes(cells, levels, window, states, drift, rejected)),
-        device=Device(
-            name=name,
-            conductance_min_S=_short(window.low_S),
-            conductance_max_S=_short(window.high_S),
+        device=_device(
+            measured.file,
+            name,
+            window,
             fluctuation=_fluctuation(levels, window, amplitude, states, origin),
             programming=_programming(levels, window, spread, origin),
             drift=_drift(drift, origin),
@@ -100,6 +100,13 @@ def fit_device(measured: Measurement, name: str) -> DeviceFit:
         ),
     )
     return DeviceFit(report, tuple(cells))
+
+
+def _device(file: str, name: str, window: _Window, **parts: object) -> Device:
+    """The device of these parts; one line if a figure lies outside what devices have."""
+    low_S, high_S = _short(window.low_S), _short(window.high_S)
+    ends = {"name": name, "conductance_min_S": low_S, "conductance_max_S": high_S}
+    return validate(Device, ends | parts, file)
 
 
 def _short(value: float) -> float:
@@ -219,7 +226,7 @@ def _fluctuation(
     fit: AmplitudeFit | None,
     states: StateFit | None,
     origin: str,
-) -> Fluctuation | None:
+) -> dict[str, object] | None:
     if fit is None or states is None:
         return None
     moving = sum(level.fluctuating_cells for level in levels)
@@ -238,18 +245,18 @@ def _fluctuation(
         }
     else:
         source += " States change faster than they were read: dwell times are not known."
-    return Fluctuation.model_validate({**keys, "source": source})
+    return {**keys, "source": source}
 
 
-def _drift(fit: DriftFit | None, origin: str) -> Drift | None:
+def _drift(fit: DriftFit | None, origin: str) -> dict[str, object] | None:
     if fit is None or not fit.significant:
         return None
-    return Drift(
-        nu_mean=_short(min(fit.nu_mean, 1.0)),
-        nu_sigma=_short(min(fit.nu_sigma, 1.0)),
-        start_s=fit.start_s,
-        source=origin,
-    )
+    return {
+        "nu_mean": _short(fit.nu_mean),
+        "nu_sigma": _short(fit.nu_sigma),
+        "start_s": fit.start_s,
+        "source": origin,
+    }
 
 
 def _notes(

@@ -9,7 +9,7 @@ from hwsim.device.fluctuation import fluctuation_amplitude, level_step
 from hwsim.device.reads import CellReads
 from hwsim.device.spec import AmplitudeLaw
 from hwsim.device.telegraph import fit_cells
-from hwsim.errors import DataError
+from hwsim.errors import DataError, SpecError
 from tests.reference.reads import cells_of, jumping, measured
 
 Array = NDArray[np.float64]
@@ -127,4 +127,14 @@ def test_conductance_must_rise_with_the_level() -> None:
         return 1 + np.arange(30.0), (9 - 5 * level) * 1e-6 + 1e-8 * random.normal(size=30)
 
     with pytest.raises(DataError, match=r"^reads.csv: expected conductance to rise with the level"):
+        fit_device(measured(cells_of(make, 5)), "x")
+
+
+def test_a_drift_that_no_device_file_can_state_is_one_line() -> None:
+    def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
+        times = np.logspace(0, 2, 30)
+        return times, (1 + 10 * level) * 1e-6 * times**-1.5 * (1 + 1e-3 * random.normal(size=30))
+
+    message = r"^reads.csv: drift.nu_mean: expected less than or equal to 1, found 1\.[45]\d*$"
+    with pytest.raises(SpecError, match=message):
         fit_device(measured(cells_of(make, 5)), "x")
