@@ -62,11 +62,26 @@ def _has_room_for_bool(annotation: Any) -> bool:
     return annotation in (bool, Any) or any(map(_has_room_for_bool, get_args(annotation)))
 
 
+#: What PyYAML lets through: 2024-13-45, !!set [1], "\UFFFFFFFF", !!bool maybe, !!timestamp now.
+_YAML_FAULTS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)
+
+
 class _Loader(yaml.SafeLoader):
     """Safe YAML 1.1, but numbers as people write them, and no key twice.
 
     PyYAML reads `1e-5`, `25e-6` and `1.0e5` as strings; here they are floats.
     """
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            value = super().construct_object(node, deep)
+            if isinstance(value, int):
+                str(value)  # hexadecimal ones may have more digits than can be shown
+        except _YAML_FAULTS as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, str(error), node.start_mark
+            ) from None
+        return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -108,7 +123,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         # _Loader derives from SafeLoader: tags that would build objects are refused.
         content = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, *_YAML_FAULTS) as error:
         raise SpecError(f"{path}: {_yaml_problem(error)}") from None
     except RecursionError:
         raise SpecError(f"{path}: nested too deeply") from None
@@ -118,7 +133,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def _yaml_problem(error: yaml.YAMLError) -> str:
+def _yaml_problem(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}: " if mark else ""
     problem = " ".join(str(getattr(error, "problem", None) or error).split())
