@@ -157,6 +157,8 @@ class Plan(Spec):
             raise SpecError(
                 f"{where}: line {error.lineno}: expected JSON, found {error.msg}"
             ) from None
+        except (ValueError, RecursionError) as error:
+            raise SpecError(f"{where}: expected JSON, found {error}") from None
         if not isinstance(content, dict):
             raise SpecError(f"{where}: expected a plan, found {type(content).__name__}")
         return validate(cls, content, where)

@@ -110,7 +110,7 @@ def load_result(folder: Path) -> Result:
         raise SpecError(f"{path}: no such file; expected the {RESULT_FILE} of a run") from None
     except json.JSONDecodeError as error:
         raise SpecError(f"{path}: line {error.lineno}: not JSON: {error.msg}") from None
-    except (OSError, UnicodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SpecError(f"{path}: cannot be read as JSON: {error}") from None
     if not isinstance(content, dict):
         raise SpecError(f"{path}: expected a result, found {type(content).__name__}")

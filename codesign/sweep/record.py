@@ -128,7 +128,7 @@ def load_sweep_record(folder: Path) -> Sweep:
     path = folder / SWEEP_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SpecError(f"{path}: expected the record of a sweep, found {error}") from None
     if not isinstance(content, dict):
         raise SpecError(f"{path}: expected a sweep, found {type(content).__name__}")

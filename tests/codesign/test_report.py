@@ -130,6 +130,7 @@ def test_the_json_has_the_documented_keys(plain: Result) -> None:
         ("{", "result.json: line 1: not JSON"),
         ("[]", "result.json: expected a result, found list"),
         ("{}", "result.json: network: missing; it must be given"),
+        ('{"seed": ' + 5000 * "9" + "}", "result.json: cannot be read as JSON: Exceeds the limit"),
         ("\xff\xfe", "result.json: cannot be read as JSON"),
     ],
 )

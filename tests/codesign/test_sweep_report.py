@@ -160,6 +160,10 @@ def test_the_record_is_read_back(sweep, tmp_path):
     (tmp_path / "sweep.json").write_text("[1]")
     with pytest.raises(SpecError, match=r"sweep.json: expected a sweep, found list"):
         load_sweep_record(tmp_path)
+    for text in ("9" * 5000, "[" * 200_000):
+        (tmp_path / "sweep.json").write_text(text)
+        with pytest.raises(SpecError, match=r"sweep.json: expected the record of a sweep, found "):
+            load_sweep_record(tmp_path)
 
 
 def test_the_verb_writes_every_format_and_figures(sweep, tmp_path, capsys):

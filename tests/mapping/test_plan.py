@@ -149,6 +149,9 @@ def test_a_plan_edited_by_hand_must_still_fit_together(arch: Arch) -> None:
 def test_text_that_is_not_json_is_named_with_its_line() -> None:
     with pytest.raises(SpecError, match=r"p.json: line 2: expected JSON, found "):
         Plan.from_json('{"version": 1,\n', "p.json")
+    for text in ("9" * 5000, "[" * 200_000):
+        with pytest.raises(SpecError, match=r"p.json: expected JSON, found "):
+            Plan.from_json(text, "p.json")
     with pytest.raises(SpecError, match=r"p.json: expected a plan, found list"):
         Plan.from_json("[]", "p.json")
 
