@@ -264,6 +264,9 @@ def _problem(kind: type[BaseModel], problem: Any) -> str:
         return f"{prefix}{message}"
     if problem["type"] == "too_short":
         return f"{prefix}expected at least one entry, found none"
+    for bound in problem.get("ctx", {}).values():
+        if isinstance(bound, float):  # 1e-12, where pydantic writes 0.000000000001
+            message = f"{message.rpartition(' ')[0]} {bound:g}"
     expected = message.replace("input should be", "expected").replace("valid tuple", "list")
     return f"{prefix}{expected}, found {shown}"
 

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from hwsim.spec import Spec
-from hwsim.tile.spec import Knobs, TileSpec
-from hwsim.units import Bit, Ratio, Volt
+from hwsim.tile.spec import Knobs, ReadVoltage, TileSpec
+from hwsim.units import Bit, Ratio
 
 NonEmpty = Field(min_length=1)
 
@@ -15,7 +15,7 @@ NonEmpty = Field(min_length=1)
 class Grid(Spec):
     """Values of each knob; empty: those of the tile (its list of voltages, its own bits)."""
 
-    read_voltages_V: tuple[Annotated[Volt, Field(gt=0, le=5)], ...] = ()
+    read_voltages_V: tuple[ReadVoltage, ...] = ()
     redundancies: Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], NonEmpty] = (
         *(1, 2, 3, 4, 6, 8),
     )

@@ -9,6 +9,10 @@ from pydantic import Field, model_validator
 from hwsim.spec import Spec
 from hwsim.units import ElectronVolt, Kelvin, Ratio, Second, Siemens
 
+Temperature = Annotated[Kelvin, Field(ge=1, le=600)]
+Time = Annotated[Second, Field(ge=1e-12, le=1e12)]  # since programming
+Dwell = Annotated[Second, Field(ge=1e-15, le=1e15)]
+
 
 class AmplitudeLaw(Enum):
     """How the fluctuation's amplitude a(G) depends on the conductance G."""
@@ -52,8 +56,8 @@ class Fluctuation(Spec):
     points: Points = ()
     duty: Annotated[Ratio, Field(gt=0, lt=1)] = 0.5
     states: States = States.INDEPENDENT
-    high_dwell_s: Annotated[Second, Field(gt=0)] | None = None  # mean time in s = +1 (emission)
-    low_dwell_s: Annotated[Second, Field(gt=0)] | None = None  # mean time in s = -1 (capture)
+    high_dwell_s: Dwell | None = None  # mean time in s = +1 (emission)
+    low_dwell_s: Dwell | None = None  # mean time in s = -1 (capture)
     activation_eV: Annotated[ElectronVolt, Field(gt=0, le=5)] | None = None  # of both dwell times
     traps: Annotated[int, Field(ge=1, le=8)] = 1  # independent, equal ones in every cell
     source: Annotated[str, Field(min_length=1)]
@@ -103,7 +107,7 @@ class ProgrammingError(Spec):
 
     sigma_absolute: Annotated[Ratio, Field(ge=0, le=1)] = 0.0  # share of G_max
     sigma_relative: Annotated[Ratio, Field(ge=0, le=1)] = 0.0  # share of G
-    polynomial: tuple[Ratio, ...] = ()
+    polynomial: tuple[Annotated[Ratio, Field(ge=-1e3, le=1e3)], ...] = ()
     points: Points = ()
     source: Annotated[str, Field(min_length=1)]
 
@@ -123,7 +127,7 @@ class Drift(Spec):
 
     nu_mean: Annotated[Ratio, Field(ge=0, le=1)]
     nu_sigma: Annotated[Ratio, Field(ge=0, le=1)] = 0.0
-    start_s: Annotated[Second, Field(gt=0)]  # t0, when the levels were programmed and verified
+    start_s: Time  # t0, when the levels were programmed and verified
     activation_eV: Annotated[ElectronVolt, Field(gt=0, le=5)] | None = None  # None: never faster
     source: Annotated[str, Field(min_length=1)]
 
@@ -145,8 +149,8 @@ class Faults(Spec):
 class Scenario(Spec):
     """When and where a chip is read."""
 
-    time_s: Annotated[Second, Field(gt=0)] | None = None  # since programming; None: no drift yet
-    temperature_K: Annotated[Kelvin, Field(gt=0, le=600)] = 300.0
+    time_s: Time | None = None  # since programming; None: no drift yet
+    temperature_K: Temperature = 300.0
 
 
 class Device(Spec):
@@ -154,8 +158,8 @@ class Device(Spec):
 
     name: Annotated[str, Field(min_length=1)]
     conductance_min_S: Annotated[Siemens, Field(ge=0, le=1)]
-    conductance_max_S: Annotated[Siemens, Field(gt=0, le=1)]
-    temperature_K: Annotated[Kelvin, Field(gt=0, le=600)] = 300.0  # at which all of this holds
+    conductance_max_S: Annotated[Siemens, Field(ge=1e-15, le=1)]
+    temperature_K: Temperature = 300.0  # at which all of this holds
     fluctuation: Fluctuation | None = None
     programming: ProgrammingError | None = None
     drift: Drift | None = None

@@ -57,12 +57,16 @@ class Compensation(Enum):
     DIGITAL = "digital"  # it is converted too; digitally, by the sum of the inputs
 
 
+#: Noise is counted in steps of a cell's current, which vanish with the voltage.
+ReadVoltage = Annotated[Volt, Field(ge=1e-6, le=5)]
+
+
 class ReadNoise(Spec):
     """Gaussian noise of every conversion (hwsim.tile.noise)."""
 
     thermal: bool = True  # of the driven cells
     shot: bool = True
-    converter_A: Annotated[Ampere, Field(ge=0)] = 0.0  # rms, input-referred
+    converter_A: Annotated[Ampere, Field(ge=0, le=1)] = 0.0  # rms, input-referred
     source: Annotated[str, Field(min_length=1)]
 
 
@@ -94,8 +98,8 @@ class TileSpec(Spec):
     wires: Wires | None = None  # of gated cells (1T1R, hwsim.tile.gated); None: no resistance
     clock_Hz: Annotated[Hertz, Field(gt=0, le=1e12)]
     read_cycles: Annotated[int, Field(ge=1)]  # clock cycles the word lines are driven per phase
-    read_voltage_V: Annotated[Volt, Field(gt=0, le=5)]
-    read_voltages_V: tuple[Annotated[Volt, Field(gt=0, le=5)], ...] = ()  # what drivers can make
+    read_voltage_V: ReadVoltage
+    read_voltages_V: tuple[ReadVoltage, ...] = ()  # what drivers can make
 
     @model_validator(mode="after")
     def _options_fit_together(self) -> "TileSpec":
@@ -135,7 +139,7 @@ class TileSpec(Spec):
 class Knobs(Spec):
     """What may be set per layer; None keeps the tile's own value."""
 
-    read_voltage_V: Annotated[Volt, Field(gt=0, le=5)] | None = None
+    read_voltage_V: ReadVoltage | None = None
     redundancy: Annotated[int, Field(ge=1, le=8)] = 1
     adc_bits: Annotated[Bit, Field(ge=1, le=16)] | None = None
     conductance_scale: Annotated[Ratio, Field(ge=1e-3, le=1)] = 1.0  # part of the window in use

@@ -103,7 +103,7 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Path], str], str]] = {
     "negative voltage": (
         (*MAP, "--arch"),
         yaml("extends: emt\ntile: {read_voltage_V: -0.2}"),
-        "tile.read_voltage_V: expected greater than 0, found -0.2",
+        "tile.read_voltage_V: expected greater than or equal to 1e-06, found -0.2",
     ),
     "truth for a number": (
         (*MAP, "--arch"),

@@ -125,6 +125,9 @@ def test_points_are_joined_by_straight_lines_and_flat_outside() -> None:
     np.testing.assert_allclose(fluctuation_amplitude(device, 4) / 15, expected, atol=1e-15)
 
 
+CHAIN = "states: markov, source: s"
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
@@ -133,6 +136,21 @@ def test_points_are_joined_by_straight_lines_and_flat_outside() -> None:
             "expected one law: sigma_absolute and sigma_relative, polynomial, or points",
         ),
         ("programming: {points: [[0.5, 0.1], [0.5, 0.2]], source: s}", "points: must rise in G"),
+        ("programming: {polynomial: [0.1, 2e3], source: s}", "polynomial.1: expected less .* 1000"),
+        ("conductance_max_S: 1e-16", "conductance_max_S: expected greater .* 1e-15, found 1e-16"),
+        ("temperature_K: 0.5", "temperature_K: expected greater than or equal to 1, found 0.5"),
+        (
+            "drift: {nu_mean: 0.1, start_s: 1e-13, source: s}",
+            "drift.start_s: expected greater than or equal to 1e-12, found 1e-13",
+        ),
+        (
+            f"fluctuation: {{law: sqrt, {CHAIN}, high_dwell_s: 1e-16, low_dwell_s: 1}}",
+            "fluctuation.high_dwell_s: expected greater than or equal to 1e-15, found 1e-16",
+        ),
+        (
+            f"fluctuation: {{law: sqrt, {CHAIN}, high_dwell_s: 1, low_dwell_s: 2e15}}",
+            r"fluctuation.low_dwell_s: expected less than or equal to 1e\+15, found 2",
+        ),
         ("fluctuation: {law: points, source: s}", "points: must be given exactly when law is"),
         (
             "fluctuation: {law: sqrt, points: [[0, 0.1]], source: s}",
@@ -140,7 +158,7 @@ def test_points_are_joined_by_straight_lines_and_flat_outside() -> None:
         ),
     ],
 )
-def test_a_mistaken_law_of_the_level_is_one_line(tmp_path: Path, keys: str, message: str) -> None:
+def test_a_mistaken_law_or_figure_is_one_line(tmp_path: Path, keys: str, message: str) -> None:
     file = tmp_path / "my.yaml"
     file.write_text(f"extends: isaac-memristor\n{keys}\n", encoding="utf-8")
     with pytest.raises(SpecError, match=message) as caught:

@@ -99,7 +99,23 @@ def test_a_technology_file_is_named_relative_to_the_architecture(tmp_path: Path)
         ),
         (
             "extends: isaac\ntile: {read_voltage_V: -0.2}",
-            "tile.read_voltage_V: expected greater than 0, found -0.2",
+            "tile.read_voltage_V: expected greater than or equal to 1e-06, found -0.2",
+        ),
+        (
+            "extends: isaac\ntile: {read_voltages_V: [0.2, 1e-7]}",
+            "tile.read_voltages_V.1: expected greater than or equal to 1e-06, found 1e-07",
+        ),
+        (
+            "extends: emt\ntile: {noise: {converter_A: 2, source: x}}",
+            "tile.noise.converter_A: expected less than or equal to 1, found 2",
+        ),
+        (
+            "extends: emt\nscenario: {time_s: 1e13}",
+            r"scenario.time_s: expected less than or equal to 1e\+12, found 1",
+        ),
+        (
+            "extends: emt\nscenario: {temperature_K: 0.1}",
+            "scenario.temperature_K: expected greater than or equal to 1, found 0.1",
         ),
         ("extends: isaac\ntile: {rows: many}", "tile.rows: expected .*, found 'many'"),
         ("extends: isaac\ndevice: emt-wek", "device: expected one of .*did you mean 'emt-weak'"),
