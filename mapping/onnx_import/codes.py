@@ -9,22 +9,25 @@ from numpy.typing import NDArray
 from hwsim.codes import code_range
 from mapping.network import QuantParams
 from mapping.onnx_import.graph import Codes, FileNode, Tensor, Unsupported, positive_axis
+from mapping.onnx_import.read import INTEGERS
 from mapping.onnx_import.walk import Translator, Walk
 
 MAX_ACTIVATION_BITS = 8
-#: TensorProto data types by which `output_dtype` names a kind of code.
-CODE_TYPES = {
-    2: (8, False),
-    3: (8, True),
-    4: (16, False),
-    5: (16, True),
-    21: (4, False),
-    22: (4, True),
-}
+#: Bits and sign of codes whose type nothing states.
+CODES = (8, False)
 
 
-def activation_params(walk: Walk, node: FileNode, scale: int, zero_point: int) -> QuantParams:
+def activation_params(
+    walk: Walk,
+    node: FileNode,
+    scale: int,
+    zero_point: int,
+    kind: tuple[int, bool] = CODES,
+) -> QuantParams:
     """The parameters that inputs `scale` and `zero_point` (positions) of a node state.
+
+    Args:
+        kind: bits and sign of the codes where the node has no zero point.
 
     Raises:
         Unsupported: a scale per channel, not positive, or codes of more than 8 bits.
@@ -34,14 +37,20 @@ def activation_params(walk: Walk, node: FileNode, scale: int, zero_point: int) -
         raise Unsupported("an activation with a scale per channel")
     offset = walk.numbers(node, zero_point)
     if offset is None:
-        bits, signed = CODE_TYPES.get(int(node.get("output_dtype", 2)), (16, False))
-        zero = 0
+        (bits, signed), zero = kind, 0
     else:
         bits, signed = _code_type(offset, walk.tensors[node.input(zero_point)].bits)
         zero = int(offset.reshape(-1)[0])
     if bits > MAX_ACTIVATION_BITS:
         raise Unsupported(f"activations of {bits} bits, expected at most {MAX_ACTIVATION_BITS}")
     return QuantParams(float(factor.reshape(-1)[0]), zero, bits, signed)
+
+
+def kind_of(tensor: Tensor) -> tuple[int, bool]:
+    """Bits and sign of the codes that `tensor` holds."""
+    if tensor.params is not None:
+        return tensor.params.bits, tensor.params.signed
+    return tensor.kind or CODES
 
 
 def _scale(walk: Walk, node: FileNode, index: int) -> NDArray[np.float64]:
@@ -121,7 +130,7 @@ def dequantize(walk: Walk, node: FileNode) -> None:
             replace(dequantise_constant(walk, node, tensor, 1, 2), name=node.outputs[0]),
         )
         return
-    params = activation_params(walk, node, 1, 2)
+    params = activation_params(walk, node, 1, 2, kind_of(tensor))
     if tensor.params is None and tensor.name in walk.graph.inputs:
         walk.params[tensor.name] = params  # the network's input is given as codes in the file
     elif tensor.params is None or not tensor.raw:
@@ -137,7 +146,8 @@ def quantize(walk: Walk, node: FileNode) -> None:
     if tensor.constant:
         walk.bind(node.outputs[0], _quantised_constant(walk, node, tensor))
         return
-    params = activation_params(walk, node, 1, 2)
+    stated = INTEGERS.get(node.get("output_dtype", 0), CODES)
+    params = activation_params(walk, node, 1, 2, stated)
     if tensor.params is not None and tensor.params == params:
         walk.bind(node.outputs[0], replace(tensor, raw=True))
         return

@@ -77,7 +77,8 @@ class Tensor:
     raw: the file's tensor holds the codes themselves and not the real values;
     codes: the integers of a dequantised constant;
     depends_on_batch: a constant computed from the batch size;
-    bits: of a constant's integers, where the file's type is narrower than `value`'s.
+    bits: of a constant's integers, where the file's type is narrower than `value`'s;
+    kind: bits and sign of the integers that an input of the network is declared as.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Tensor:
     codes: Codes | None = None
     depends_on_batch: bool = False
     bits: int | None = None
+    kind: tuple[int, bool] | None = None
 
     @property
     def rank(self) -> int:
@@ -100,14 +102,14 @@ class Tensor:
 class FileGraph:
     """A file as plain data: nodes in order, inputs with shapes, outputs, constants.
 
-    inputs: shapes with BATCH in front; fixed_batch: the batch size the file states, or None;
-    constants: the initialisers; opset: of the default domain.
+    inputs: their shapes with BATCH in front; constants: the initialisers;
+    opset: of the default domain; fixed_batch: the batch size the file states, or None.
     """
 
     path: Path
     name: str
     nodes: tuple[FileNode, ...]
-    inputs: Mapping[str, tuple[int, ...]]
+    inputs: Mapping[str, Tensor]
     outputs: tuple[str, ...]
     constants: Mapping[str, Tensor]
     opset: int

@@ -17,7 +17,7 @@ from mapping.onnx_import.float_form import (
     show_saturation,
 )
 from mapping.onnx_import.fold import CHAIN_ONLY, fold
-from mapping.onnx_import.graph import FileGraph, FileNode, Tensor, Unsupported, public_shape
+from mapping.onnx_import.graph import FileGraph, FileNode, Unsupported, public_shape
 from mapping.onnx_import.int8_form import (
     drop_saturating,
     fold_quantize,
@@ -93,9 +93,9 @@ def import_network(
 def _walked(path: Path, graph: FileGraph, weights: bool) -> Walk:
     walk = Walk(graph, weights)
     walk.tensors.update(graph.constants)
-    for name, shape in graph.inputs.items():
-        walk.tensors[name] = Tensor(name, shape)
-        walk.shapes[name] = public_shape(shape)
+    walk.tensors.update(graph.inputs)
+    for name, tensor in graph.inputs.items():
+        walk.shapes[name] = public_shape(tensor.shape)
     unsupported: list[str] = []
     for node in _live(graph):
         problem = _translate(walk, node)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mapping.onnx_import.codes import activation_params, dequantise_constant
+from mapping.onnx_import.codes import CODES, activation_params, dequantise_constant, kind_of
 from mapping.onnx_import.elementwise import binary, softmax_of
 from mapping.onnx_import.graph import Codes, FileNode, Tensor, Unsupported
 from mapping.onnx_import.layout import concatenated
@@ -26,12 +26,15 @@ def _operand(walk: Walk, node: FileNode, index: int) -> Tensor:
         return dequantise_constant(walk, node, tensor, index + 1, index + 2)
     if not tensor.raw:
         raise Unsupported(f"input {index} is not codes")
-    return walk.real(tensor, activation_params(walk, node, index + 1, index + 2))
+    params = activation_params(walk, node, index + 1, index + 2, kind_of(tensor))
+    return walk.real(tensor, params)
 
 
 def _finish(walk: Walk, node: FileNode, output: Tensor, scale: int) -> None:
     """States how the output is held; `scale` is the position of its scale."""
-    params = activation_params(walk, node, scale, scale + 1)
+    read = (walk.tensors[name] for name in node.inputs if name)
+    kind = next((kind_of(tensor) for tensor in read if tensor.raw), CODES)
+    params = activation_params(walk, node, scale, scale + 1, kind)
     walk.params[output.name] = params
     walk.bind(node.outputs[0], replace(output, params=params, raw=True))
 

@@ -14,6 +14,14 @@ from mapping.onnx_import.graph import BATCH, FileGraph, FileNode, Tensor
 
 OLDEST_OPSET = 7  # before it, element-wise operators broadcast by an attribute
 SMALL = 1024  # elements: a constant this small may steer shapes and is always read
+#: Data types of an input as numbers that need no scale.
+FLOATS = frozenset(map(onnx.TensorProto.DataType.Value, ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16")))
+#: Data types of integers -> their bits and sign.
+INTEGERS = {
+    onnx.TensorProto.DataType.Value(f"{sign}INT{bits}"): (bits, not sign)
+    for bits in (4, 8, 16, 32, 64)
+    for sign in ("", "U")
+}
 #: Integers of less than a byte -> their bits.
 NARROW = {onnx.TensorProto.INT4: 4, onnx.TensorProto.UINT4: 4}
 CHECKED_BYTES = 1 << 16  # larger initialisers are checked here, not by onnx.checker
@@ -47,12 +55,12 @@ def _read(path: Path, input_shapes: Mapping[str, Sequence[int]], weights: bool) 
     constants = {tensor.name: constant(path, tensor, weights) for tensor in graph.initializer}
     if graph.sparse_initializer:
         raise NetworkError(f"{path}: expected dense constants, found a sparse initializer")
-    shapes, batch = _inputs(path, graph, constants, input_shapes)
+    inputs, batch = _inputs(path, graph, constants, input_shapes)
     return FileGraph(
         path=path,
         name=graph.name or path.stem,
         nodes=_nodes(graph),
-        inputs=shapes,
+        inputs=inputs,
         outputs=tuple(value.name for value in graph.output),
         constants=constants,
         opset=opset,
@@ -248,14 +256,13 @@ def _inputs(
     graph: Any,
     constants: Mapping[str, Tensor],
     given: Mapping[str, Sequence[int]],
-) -> tuple[dict[str, tuple[int, ...]], int | None]:
-    shapes: dict[str, tuple[int, ...]] = {}
+) -> tuple[dict[str, Tensor], int | None]:
+    inputs: dict[str, Tensor] = {}
     batches: set[int] = set()
     for value in graph.input:
         if value.name in constants:
             continue
-        if not value.type.HasField("tensor_type"):
-            raise NetworkError(f"{path}: input {value.name!r}: expected a tensor")
+        kind = _kind(path, value)
         stated = _stated_shape(value, given)
         if stated is None:
             raise NetworkError(
@@ -273,14 +280,28 @@ def _inputs(
             )
         if isinstance(stated[0], int) and stated[0] > 0 and value.name not in given:
             batches.add(stated[0])
-        shapes[value.name] = (BATCH, *(int(size) for size in stated[1:]))
-    missing = set(given) - set(shapes)
+        shape = (BATCH, *(int(size) for size in stated[1:]))
+        inputs[value.name] = Tensor(value.name, shape, kind=kind)
+    missing = set(given) - set(inputs)
     if missing:
         raise NetworkError(
-            f"{path}: input shapes: expected inputs of the network ({', '.join(shapes)}), "
+            f"{path}: input shapes: expected inputs of the network ({', '.join(inputs)}), "
             f"found {', '.join(sorted(missing))}"
         )
-    return shapes, batches.pop() if len(batches) == 1 else None
+    return inputs, batches.pop() if len(batches) == 1 else None
+
+
+def _kind(path: Path, value: Any) -> tuple[int, bool] | None:
+    """Bits and sign of an input of integers, None for one of real numbers."""
+    if not value.type.HasField("tensor_type"):
+        raise NetworkError(f"{path}: input {value.name!r}: expected a tensor")
+    found = value.type.tensor_type.elem_type
+    if found not in FLOATS and found not in INTEGERS:
+        names = {number: name for name, number in onnx.TensorProto.DataType.items()}
+        raise NetworkError(
+            f"{path}: input {value.name!r}: expected numbers, found type {names.get(found, found)}"
+        )
+    return INTEGERS.get(found)
 
 
 def _stated_shape(value: Any, given: Mapping[str, Sequence[int]]) -> list[int | str] | None:

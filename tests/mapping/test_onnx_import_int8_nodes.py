@@ -1,6 +1,7 @@
 """Int8 nodes one by one: which codes they stand for, and what is refused."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -8,7 +9,7 @@ import onnxruntime
 import pytest
 
 from hwsim.errors import NetworkError
-from mapping.network import QuantParams
+from mapping.network import QuantizedNetwork, QuantParams
 from mapping.onnx_import import import_network
 from tests.reference.coded_network import evaluate_codes, expect_codes_of_onnxruntime
 from tests.reference.float_network import evaluate
@@ -304,3 +305,28 @@ def test_network_input_given_as_codes_is_float_here(tmp_path: Path) -> None:
     real = 0.05 * (codes.astype(np.float32) - 100)
     expected = session.run(None, {"x": codes})[0]
     np.testing.assert_allclose(evaluate(found.network, {"x": real})["y"], expected, atol=1e-6)
+
+
+def layer_of_codes(
+    folder: Path, *before: Any, kind: int = onnx.TensorProto.FLOAT
+) -> QuantizedNetwork:
+    """A conv of `d`, which the nodes before it make of an input of type `kind`."""
+    nodes = [*before, *dequantised_weight(), node("Conv", ["d", "w"])]
+    constants = {"a_s": np.float32(0.05), "wq": WEIGHT, "ws": np.float32(0.01)}
+    model = make_model(nodes, {"x": ["N", 3, 6, 6]}, ["y"], constants, opset=21)
+    model.graph.input[0].type.tensor_type.elem_type = kind
+    return integers_of(import_network(save(model, folder / "net.onnx")))
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["uint8", "int8"])
+def test_codes_without_zero_point_have_the_sign_of_the_input(signed: bool, tmp_path: Path) -> None:
+    kind = onnx.TensorProto.INT8 if signed else onnx.TensorProto.UINT8
+    read = node("DequantizeLinear", ["x", "a_s"], "d")
+    found = layer_of_codes(tmp_path, read, kind=kind).tensors["x"]
+    assert (found.zero_point, found.bits, found.signed) == (0, 8, signed)
+
+
+def test_codes_without_zero_point_are_read_as_they_were_written(tmp_path: Path) -> None:
+    write = node("QuantizeLinear", ["x", "a_s"], "q", output_dtype=onnx.TensorProto.INT8)
+    read = node("DequantizeLinear", ["q", "a_s"], "d")
+    assert layer_of_codes(tmp_path, write, read).tensors["x"].signed
