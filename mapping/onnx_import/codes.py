@@ -131,11 +131,23 @@ def dequantize(walk: Walk, node: FileNode) -> None:
         )
         return
     params = activation_params(walk, node, 1, 2, kind_of(tensor))
+    walk.bind(node.outputs[0], read_codes(walk, tensor, params))
+
+
+def read_codes(walk: Walk, tensor: Tensor, params: QuantParams) -> Tensor:
+    """An activation that holds codes as real values.
+
+    Raises:
+        Unsupported: it holds none, or others.
+    """
     if tensor.params is None and tensor.name in walk.graph.inputs:
-        walk.params[tensor.name] = params  # the network's input is given as codes in the file
-    elif tensor.params is None or not tensor.raw:
+        # The network's input is given as codes in the file.
+        walk.params[tensor.name] = params
+        tensor = replace(tensor, params=params, raw=True)
+        walk.bind(tensor.name, tensor)
+    if tensor.params is None or not tensor.raw:
         raise Unsupported("its input is not codes")
-    walk.bind(node.outputs[0], walk.real(tensor, params))
+    return walk.real(tensor, params)
 
 
 def quantize(walk: Walk, node: FileNode) -> None:

@@ -74,7 +74,8 @@ class Tensor:
     shape: with BATCH for the batch;
     value: a constant's numbers, None for activations and for constants without data;
     params: how an activation is held as codes, and None for float ones;
-    raw: the file's tensor holds the codes themselves and not the real values;
+    raw: the file's tensor holds the codes themselves and not the real values, or integers
+        whose scale is not stated yet: as nodes on them compute in integers, only moving is safe;
     codes: the integers of a dequantised constant;
     depends_on_batch: a constant computed from the batch size;
     bits: of a constant's integers, where the file's type is narrower than `value`'s;

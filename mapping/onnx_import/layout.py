@@ -15,6 +15,7 @@ from mapping.onnx_import.graph import (
     readable,
     size_of,
 )
+from mapping.onnx_import.read import FLOATS
 from mapping.onnx_import.walk import Translator, Walk
 
 
@@ -26,11 +27,13 @@ def identity(walk: Walk, node: FileNode) -> None:
 
 
 def cast(walk: Walk, node: FileNode) -> None:
-    """A cast of an activation between float types changes nothing here."""
-    floats = (1, 10, 11, 16)  # TensorProto: FLOAT, FLOAT16, DOUBLE, BFLOAT16
-    if node.get("to", 0) not in floats or walk.tensor(node, 0).raw:
+    """A cast of an activation or of integers to floats changes no number here."""
+    tensor = walk.tensor(node, 0)
+    if node.get("to", 0) not in FLOATS:
         raise Unsupported("a cast of an activation to integers")
-    identity(walk, node)
+    if tensor.raw and tensor.params is not None:
+        raise Unsupported("a cast of integer codes")
+    walk.bind(node.outputs[0], replace(tensor, raw=False))
 
 
 def _reshaped(walk: Walk, node: FileNode, shape: Sequence[int]) -> None:

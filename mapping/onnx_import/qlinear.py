@@ -10,7 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from mapping.onnx_import.codes import CODES, activation_params, dequantise_constant, kind_of
+from mapping.onnx_import.codes import (
+    CODES,
+    activation_params,
+    dequantise_constant,
+    kind_of,
+    read_codes,
+)
 from mapping.onnx_import.elementwise import binary, softmax_of
 from mapping.onnx_import.graph import Codes, FileNode, Tensor, Unsupported
 from mapping.onnx_import.layout import concatenated
@@ -27,7 +33,7 @@ def _operand(walk: Walk, node: FileNode, index: int) -> Tensor:
     if not tensor.raw:
         raise Unsupported(f"input {index} is not codes")
     params = activation_params(walk, node, index + 1, index + 2, kind_of(tensor))
-    return walk.real(tensor, params)
+    return read_codes(walk, tensor, params)
 
 
 def _finish(walk: Walk, node: FileNode, output: Tensor, scale: int) -> None:

@@ -281,7 +281,7 @@ def _inputs(
         if isinstance(stated[0], int) and stated[0] > 0 and value.name not in given:
             batches.add(stated[0])
         shape = (BATCH, *(int(size) for size in stated[1:]))
-        inputs[value.name] = Tensor(value.name, shape, kind=kind)
+        inputs[value.name] = Tensor(value.name, shape, kind=kind, raw=kind is not None)
     missing = set(given) - set(inputs)
     if missing:
         raise NetworkError(

@@ -205,6 +205,35 @@ def test_reason_of_an_unsupported_node_is_given(reason: str, tmp_path: Path) -> 
     assert reason in text
 
 
+@pytest.mark.parametrize(
+    ("op", "attributes"),
+    [("Div", {}), ("Sub", {}), ("Relu", {}), ("Cast", {"to": TensorProto.UINT8})],
+)
+def test_arithmetic_of_integers_is_refused(
+    op: str, attributes: dict[str, Any], tmp_path: Path
+) -> None:
+    names = ["q"] if attributes or op == "Relu" else ["q", "k"]
+    nodes = [
+        node("Transpose", ["x"], "q", perm=[0, 2, 1]),
+        node(op, names, "r", **attributes),
+        node("Cast", ["r"], to=TensorProto.FLOAT),
+    ]
+    model = make_model(nodes, {"x": ["N", 3, 4]}, ["y"], {"k": np.int32(7)})
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT32
+    assert "integer" in message(save(model, tmp_path / "net.onnx"))
+    model.graph.node[1].CopyFrom(node("Identity", ["q"], "r"))
+    nodes = import_network(save(model, tmp_path / "net.onnx")).network.nodes
+    assert [n.op for n in nodes] == ["transpose"]
+
+
+@pytest.mark.parametrize("kind", ["BOOL", "STRING"])
+def test_input_that_is_no_number_is_refused(kind: str, tmp_path: Path) -> None:
+    model = make_model([node("Identity", ["x"])], {"x": ["N", 3]}, ["y"])
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.DataType.Value(kind)
+    text = message(save(model, tmp_path / "net.onnx"))
+    assert text == f"input 'x': expected numbers, found type {kind}"
+
+
 def external_file(folder: Path, width: int, layers: int, *, data: bool) -> Path:
     """Linear layers whose weights lie in another file."""
     model = make_model(

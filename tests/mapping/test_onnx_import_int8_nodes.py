@@ -330,3 +330,13 @@ def test_codes_without_zero_point_are_read_as_they_were_written(tmp_path: Path) 
     write = node("QuantizeLinear", ["x", "a_s"], "q", output_dtype=onnx.TensorProto.INT8)
     read = node("DequantizeLinear", ["q", "a_s"], "d")
     assert layer_of_codes(tmp_path, write, read).tensors["x"].signed
+
+
+def test_input_of_codes_goes_into_qlinear_operators(tmp_path: Path) -> None:
+    names = ["x", "a_s", "a_z", "wq", "ws", "wz", "a_s", "a_z"]
+    nodes = [node("QLinearConv", names, "k"), node("DequantizeLinear", ["k", "a_s", "a_z"])]
+    zero = {"ws": np.float32(0.01), "wz": np.int8(0)}
+    model = make_model(nodes, {"x": ["N", 3, 6, 6]}, ["y"], {**kinds(a=U8), "wq": WEIGHT, **zero})
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    quantized = integers_of(import_network(save(model, tmp_path / "net.onnx")))
+    assert quantized.tensors["x"] == QuantParams(float(U8[0]), 100, 8, signed=False)
