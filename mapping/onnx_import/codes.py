@@ -193,7 +193,7 @@ def _quantised_constant(walk: Walk, node: FileNode, tensor: Tensor) -> Tensor:
     scales = factor.reshape(shape) if factor.size > 1 else factor.reshape(())
     quotient = tensor.value.astype(np.float32) / scales.astype(np.float32)
     values = np.clip(np.rint(quotient) + zeros, *code_range(bits, signed)).astype(kind)
-    return Tensor(node.outputs[0], tensor.shape, constant=True, value=values, bits=narrow)
+    return replace(tensor, name=node.outputs[0], value=values, codes=None, bits=narrow)
 
 
 TRANSLATORS: dict[str, Translator] = {

@@ -65,6 +65,8 @@ FOLDABLE = frozenset(
 )
 #: Their result's size follows a value, which may be the batch.
 SIZED_BY_VALUE = frozenset({"ConstantOfShape", "Expand", "Range", "Tile"})
+#: They choose among the numbers of their first input (Concat: of all) and compute none.
+PICKING = frozenset({"Concat", "Gather", "GatherND", "Slice", "Split"})
 #: Only allowed in chains that fold.
 CHAIN_ONLY = FOLDABLE | {"Constant", "Shape", "Size"}
 MAX_FOLDED_ELEMENTS = 1 << 28
@@ -86,19 +88,53 @@ def fold(walk: Walk, node: FileNode) -> bool:
     known = all(i is None or (i.constant and i.value is not None) for i in inputs)
     if node.op not in FOLDABLE or not known or not any(inputs):
         return False
-    tainted = any(i is not None and i.depends_on_batch for i in inputs)
-    if tainted and node.op in SIZED_BY_VALUE:
+    marks = [None if i is None else i.of_batch for i in inputs]
+    if any(m is not None for m in marks) and node.op in SIZED_BY_VALUE:
         raise Unsupported("a constant of the batch's size")
     values = [None if i is None else i.value for i in inputs]
     if node.op in SIZED_BY_VALUE and _folded_size(node.op, values) > MAX_FOLDED_ELEMENTS:
         raise Unsupported(f"a constant of more than {MAX_FOLDED_ELEMENTS} elements")
-    for name, value in zip(node.outputs, _evaluate(walk, node, values), strict=True):
-        batch = tainted and (value.dtype.kind == "f" or bool((np.abs(value) >= BATCH).any()))
-        walk.bind(
-            name,
-            Tensor(name, value.shape, constant=True, value=value, depends_on_batch=batch),
-        )
+    results = _evaluate(walk, node, values)
+    held = _of_batch(walk, node, values, marks, results)
+    for name, value, of_batch in zip(node.outputs, results, held, strict=True):
+        walk.bind(name, Tensor(name, value.shape, constant=True, value=value, of_batch=of_batch))
     return True
+
+
+def _of_batch(
+    walk: Walk,
+    node: FileNode,
+    values: list[NDArray[Any] | None],
+    marks: list[NDArray[np.bool_] | None],
+    results: list[NDArray[Any]],
+) -> list[NDArray[np.bool_] | None]:
+    """Which numbers of each result follow from the batch size, given which of the inputs do."""
+    if all(m is None for m in marks):
+        return [None] * len(results)
+    data = len(values) if node.op == "Concat" else 1
+    if node.op in PICKING and all(m is None for m in marks[data:]):
+        picked = [
+            np.zeros(() if v is None else v.shape, np.int64) if m is None else m.astype(np.int64)
+            for v, m in zip(values[:data], marks, strict=False)
+        ]
+        found = [np.asarray(m != 0) for m in _evaluate(walk, node, [*picked, *values[data:]])]
+    else:
+        found = [_joined(marks, [v.shape for v in values if v is not None], r) for r in results]
+    return [m if m.any() else None for m in found]
+
+
+def _joined(
+    marks: list[NDArray[np.bool_] | None], shapes: list[tuple[int, ...]], result: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """The marks of an element-wise result; all of them where it is none."""
+    try:
+        elementwise = np.broadcast_shapes(*shapes) == result.shape
+    except ValueError:
+        elementwise = False
+    joined = np.full(result.shape, not elementwise)
+    for mark in marks if elementwise else []:
+        joined = joined if mark is None else joined | mark
+    return joined
 
 
 def _folded_size(op: str, values: list[NDArray[Any] | None]) -> float:
@@ -133,8 +169,9 @@ def _shape(walk: Walk, node: FileNode) -> Tensor:
         value = np.asarray(int(np.prod([int(s) for s in shape], dtype=np.int64)), dtype=np.int64)
     else:
         value = np.asarray(shape[node.get("start", 0) : node.get("end", None)], dtype=np.int64)
-    batch = bool((value >= BATCH).any())
-    return Tensor(node.outputs[0], value.shape, constant=True, value=value, depends_on_batch=batch)
+    marks = value >= BATCH
+    of_batch = np.asarray(marks) if marks.any() else None
+    return Tensor(node.outputs[0], value.shape, constant=True, value=value, of_batch=of_batch)
 
 
 def _evaluate(walk: Walk, node: FileNode, values: list[NDArray[Any] | None]) -> list[NDArray[Any]]:

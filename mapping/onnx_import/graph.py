@@ -77,7 +77,7 @@ class Tensor:
     raw: the file's tensor holds the codes themselves and not the real values, or integers
         whose scale is not stated yet: as nodes on them compute in integers, only moving is safe;
     codes: the integers of a dequantised constant;
-    depends_on_batch: a constant computed from the batch size;
+    of_batch: which numbers of a constant follow from the batch size, None where none does;
     bits: of a constant's integers, where the file's type is narrower than `value`'s;
     kind: bits and sign of the integers that an input of the network is declared as.
     """
@@ -89,7 +89,7 @@ class Tensor:
     params: QuantParams | None = None
     raw: bool = False
     codes: Codes | None = None
-    depends_on_batch: bool = False
+    of_batch: NDArray[np.bool_] | None = None
     bits: int | None = None
     kind: tuple[int, bool] | None = None
 

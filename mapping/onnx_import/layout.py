@@ -56,14 +56,18 @@ def _reshaped_constant(node: FileNode, tensor: Tensor, shape: tuple[int, ...]) -
         ):
             raise Unsupported("the axis of a per-channel scale is reshaped")
         codes = replace(codes, integers=codes.integers.reshape(shape))
-    value = None if tensor.value is None else tensor.value.reshape(shape)
-    return replace(tensor, name=node.outputs[0], shape=shape, value=value, codes=codes)
+    value, marks = (
+        None if v is None else v.reshape(shape) for v in (tensor.value, tensor.of_batch)
+    )
+    return replace(
+        tensor, name=node.outputs[0], shape=shape, value=value, codes=codes, of_batch=marks
+    )
 
 
 def reshape(walk: Walk, node: FileNode) -> None:
     """Reshape to a constant shape, or to one computed from shapes."""
     tensor = walk.tensor(node, 0)
-    target = walk.integers(node, 1, "shape")
+    target = walk.integers(node, 1, "shape", batch=True)
     if target is None:
         raise Unsupported("no shape")
     if not node.get("allowzero", 0):
@@ -142,22 +146,29 @@ def _transposed_constant(
     if codes is not None:
         axis = perm.index(codes.axis) if codes.scale.ndim else codes.axis
         codes = replace(codes, integers=codes.integers.transpose(perm), axis=axis)
-    value = None if tensor.value is None else tensor.value.transpose(perm)
-    return replace(tensor, name=node.outputs[0], shape=shape, value=value, codes=codes)
+    value, marks = (
+        None if v is None else v.transpose(perm) for v in (tensor.value, tensor.of_batch)
+    )
+    return replace(
+        tensor, name=node.outputs[0], shape=shape, value=value, codes=codes, of_batch=marks
+    )
 
 
 def slice_(walk: Walk, node: FileNode) -> None:
     """Slice with constant, positive steps; the batch is not sliced."""
     tensor = walk.tensor(node, 0)
-    starts = walk.integers(node, 1, "starts") or []
-    ends = walk.integers(node, 2, "ends") or []
+    starts = walk.integers(node, 1, "starts", batch=True) or []
+    ends = walk.integers(node, 2, "ends", batch=True) or []
     given = walk.integers(node, 3, "axes")
     axes = [positive_axis(a, tensor.rank) for a in (given or range(len(starts)))]
     steps = walk.integers(node, 4, "steps") or [1] * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise Unsupported("starts, ends, axes and steps of different lengths")
+    of_batch = walk.of_batch(node, 1, len(axes)) | walk.of_batch(node, 2, len(axes))
     shape, cuts = list(tensor.shape), []
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+    for start, end, axis, step, marked in zip(starts, ends, axes, steps, of_batch, strict=True):
+        if marked and tensor.shape[axis] < BATCH:
+            raise Unsupported(f"cuts axis {axis} by the batch size")
         if step < 1:
             raise Unsupported(f"step {step}")
         first, last, _ = slice(start, end, step).indices(tensor.shape[axis])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapping.network import LayerIntegers, Node, QuantParams
-from mapping.onnx_import.graph import FileGraph, FileNode, Tensor, Unsupported, public_shape
+from mapping.onnx_import.graph import BATCH, FileGraph, FileNode, Tensor, Unsupported, public_shape
 
 Translator = Callable[["Walk", FileNode], None]
 
@@ -67,11 +67,16 @@ class Walk:
             raise Unsupported(f"input {index} is integer codes")
         return tensor
 
-    def numbers(self, node: FileNode, index: int, key: str = "") -> NDArray[Any] | None:
+    def numbers(
+        self, node: FileNode, index: int, key: str = "", *, batch: bool = False
+    ) -> NDArray[Any] | None:
         """Constant input `index`, else attribute `key`, else None.
 
+        Args:
+            batch: the input may show the batch size: as BATCH, not as what was made of it.
+
         Raises:
-            Unsupported: the input is computed from the network's input.
+            Unsupported: the input is computed from the network's input or the batch size.
         """
         name = node.input(index)
         if name:
@@ -80,15 +85,26 @@ class Walk:
                 raise Unsupported(f"input {index} is not a constant")
             if tensor.value is None:
                 raise Unsupported(f"input {index} is a constant whose data was not read")
+            marks = tensor.of_batch
+            if marks is not None and not (batch and (np.abs(tensor.value[marks]) >= BATCH).all()):
+                raise Unsupported(f"input {index} depends on the batch size")
             return tensor.value
         if key and key in node.attributes:
             return np.asarray(node.attributes[key])
         return None
 
-    def integers(self, node: FileNode, index: int, key: str = "") -> list[int] | None:
+    def integers(
+        self, node: FileNode, index: int, key: str = "", *, batch: bool = False
+    ) -> list[int] | None:
         """Like `numbers`, as a list of integers."""
-        value = self.numbers(node, index, key)
+        value = self.numbers(node, index, key, batch=batch)
         return None if value is None else [int(v) for v in np.atleast_1d(value)]
+
+    def of_batch(self, node: FileNode, index: int, count: int) -> NDArray[np.bool_]:
+        """Which of `count` numbers of input `index` follow from the batch size."""
+        held = self.tensors.get(node.input(index))
+        marks = None if held is None else held.of_batch
+        return np.zeros(count, np.bool_) if marks is None else np.atleast_1d(marks)
 
     def emit(
         self,
@@ -145,7 +161,7 @@ class Walk:
 
         The same constant with the same tag is registered once.
         """
-        if tensor.depends_on_batch:
+        if tensor.of_batch is not None:
             raise Unsupported("a constant depends on the batch size")
         key = (tensor.name, tag)
         if key not in self._derived:

@@ -234,6 +234,79 @@ def test_input_that_is_no_number_is_refused(kind: str, tmp_path: Path) -> None:
     assert text == f"input 'x': expected numbers, found type {kind}"
 
 
+def after_batch(*nodes: Any) -> Any:
+    """A model of nodes behind s, the batch size of x as a vector of one number."""
+    constants = {
+        **{
+            "zero": int64(0),
+            "one": int64(1),
+            "four": int64(4),
+            "axes": int64(0, 1),
+            "minus": int64(-1),
+            "zeros": int64(0, 0),
+        },
+        **{"a": np.ones(1, np.float32), "b": 2 * np.ones(1, np.float32)},
+    }
+    shape = node("Shape", ["x"], "s", start=0, end=1)
+    return make_model([shape, *nodes], {"x": ["N", 6]}, ["y"], constants)
+
+
+#: How a result could follow from the batch size although no number in it is as large.
+OF_BATCH = {
+    "chosen": [
+        node("Equal", ["s", "four"], "c"),
+        node("Where", ["c", "a", "b"], "v"),
+        node("Mul", ["x", "v"]),
+    ],
+    "cut": [node("Min", ["s", "four"], "e"), node("Slice", ["x", "zero", "e", "one"])],
+    "picked": [
+        node("Min", ["s", "four"], "m"),
+        node("Concat", ["four", "m"], "c", axis=0),
+        node("Gather", ["c", "one"], "e"),
+        node("Slice", ["x", "zero", "e", "one"]),
+    ],
+    "uncut": [node("Slice", ["x", "zero", "s", "one"])],
+    "reshaped": [
+        node("Div", ["s", "s"], "d"),
+        node("Sub", ["d", "one"], "n"),
+        node("Concat", ["n", "minus"], "t", axis=0),
+        node("Reshape", ["x", "t"]),
+    ],
+    "bounded": [
+        node("Cast", ["s"], "f", to=TensorProto.FLOAT),
+        node("Squeeze", ["f", "zero"], "g"),
+        node("Clip", ["x", "", "g"]),
+    ],
+    "quantised": [
+        node("Cast", ["s"], "f", to=TensorProto.FLOAT),
+        node("QuantizeLinear", ["f", "a"], "q"),
+        node("DequantizeLinear", ["q", "a"], "d"),
+        node("Mul", ["x", "d"]),
+    ],
+}
+
+
+@pytest.mark.parametrize("way", list(OF_BATCH))
+def test_what_follows_from_the_batch_size_is_refused(way: str, tmp_path: Path) -> None:
+    text = message(save(after_batch(*OF_BATCH[way]), tmp_path / "net.onnx"))
+    assert "batch size" in text
+
+
+def test_sizes_beside_the_batch_may_be_computed_with_it(tmp_path: Path) -> None:
+    nodes = [
+        node("Shape", ["x"], "t"),
+        node("Mul", ["t", "four"], "m"),
+        node("Div", ["m", "four"], "d"),
+        node("Slice", ["x", "zeros", "d", "axes"], "whole"),
+        node("Gather", ["d", "one"], "size"),
+        node("Concat", ["s", "size"], "u", axis=0),
+        node("Reshape", ["whole", "u"]),
+    ]
+    model = after_batch(*nodes)
+    network = import_network(save(model, tmp_path / "net.onnx")).network
+    assert network.shapes["y"] == (-1, 6)
+
+
 def external_file(folder: Path, width: int, layers: int, *, data: bool) -> Path:
     """Linear layers whose weights lie in another file."""
     model = make_model(
