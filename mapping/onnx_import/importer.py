@@ -91,13 +91,15 @@ def import_network(
 
 
 def _walked(path: Path, graph: FileGraph, weights: bool) -> Walk:
-    walk = Walk(graph, weights)
+    live = _live(graph)
+    read = (name for node in live for name in node.inputs)
+    walk = Walk(graph, weights, frozenset((*read, *graph.outputs)))
     walk.tensors.update(graph.constants)
     walk.tensors.update(graph.inputs)
     for name, tensor in graph.inputs.items():
         walk.shapes[name] = public_shape(tensor.shape)
     unsupported: list[str] = []
-    for node in _live(graph):
+    for node in live:
         problem = _translate(walk, node)
         if problem:
             unsupported.append(problem)

@@ -20,10 +20,18 @@ from mapping.onnx_import.walk import Translator, Walk
 
 
 def identity(walk: Walk, node: FileNode) -> None:
-    """Identity, Dropout when not training, Cast between floats: another name."""
-    if len(node.outputs) > 1 and node.outputs[1]:
-        walk.tensors.pop(node.outputs[1], None)
+    """Identity: another name."""
     walk.bind(node.outputs[0], walk.tensor(node, 0))
+
+
+def dropout(walk: Walk, node: FileNode) -> None:
+    """Dropout when not training: another name."""
+    training = walk.numbers(node, 2)
+    if training is not None and training.any():
+        raise Unsupported("training mode")
+    if any(name in walk.needed for name in node.outputs[1:]):
+        raise Unsupported("the mask output")
+    identity(walk, node)
 
 
 def cast(walk: Walk, node: FileNode) -> None:
@@ -251,7 +259,7 @@ def concatenated(walk: Walk, node: FileNode, parts: Sequence[Tensor]) -> Tensor:
 TRANSLATORS: dict[str, Translator] = {
     "Cast": cast,
     "Concat": concat,
-    "Dropout": identity,
+    "Dropout": dropout,
     "Flatten": flatten,
     "Identity": identity,
     "Pad": pad,

@@ -21,6 +21,7 @@ Translator = Callable[["Walk", FileNode], None]
 class Walk:
     """Everything gathered while walking; the only mutable state of the import.
 
+    needed: tensors of the file that its outputs need;
     tensors: by name in the file; nodes: of the network so far; constants and shapes: of the
     network; params: of tensors held as codes; layers: integers of conv and linear nodes;
     float_layers: conv and linear nodes without integers.
@@ -28,6 +29,7 @@ class Walk:
 
     graph: FileGraph
     weights: bool
+    needed: frozenset[str] = frozenset()
     tensors: dict[str, Tensor] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, NDArray[Any]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from onnx import TensorProto
 
 from hwsim.errors import NetworkError
 from mapping.onnx_import import import_network
-from tests.reference.onnx_files import make_model, node, save
+from tests.reference.onnx_files import make_model, message, node, save
 
 ONES = np.ones((4, 3, 3, 3), dtype=np.float32)
 
@@ -22,16 +22,6 @@ def conv_file(folder: Path) -> Path:
     """A small good file."""
     model = make_model([node("Conv", ["x", "w"])], {"x": ["N", 3, 8, 8]}, ["y"], {"w": ONES})
     return save(model, folder / "good.onnx")
-
-
-def message(path: Path, **options: Any) -> str:
-    """The error of importing `path`, which must be one line that starts with the file."""
-    with pytest.raises(NetworkError) as caught:
-        import_network(path, **options)
-    text = str(caught.value)
-    assert text.startswith(f"{path}: ")
-    assert "\n" not in text
-    return text.removeprefix(f"{path}: ")
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -193,6 +183,9 @@ REASONS = {
         constants={k: np.ones(3, np.float32) for k in "gbmv"},
         training_mode=1,
     ),
+    "Dropout 'node_y' (training mode)": one(
+        "Dropout", [4], "r", "t", constants={"r": np.float32(0.5), "t": np.asarray(True)}
+    ),
     "do not broadcast": one("Add", [4], "k", constants={"k": np.ones(3, np.float32)}),
     "a cast of an activation": one("Cast", [4], to=TensorProto.INT32),
 }
@@ -234,77 +227,19 @@ def test_input_that_is_no_number_is_refused(kind: str, tmp_path: Path) -> None:
     assert text == f"input 'x': expected numbers, found type {kind}"
 
 
-def after_batch(*nodes: Any) -> Any:
-    """A model of nodes behind s, the batch size of x as a vector of one number."""
-    constants = {
-        **{
-            "zero": int64(0),
-            "one": int64(1),
-            "four": int64(4),
-            "axes": int64(0, 1),
-            "minus": int64(-1),
-            "zeros": int64(0, 0),
-        },
-        **{"a": np.ones(1, np.float32), "b": 2 * np.ones(1, np.float32)},
-    }
-    shape = node("Shape", ["x"], "s", start=0, end=1)
-    return make_model([shape, *nodes], {"x": ["N", 6]}, ["y"], constants)
-
-
-#: How a result could follow from the batch size although no number in it is as large.
-OF_BATCH = {
-    "chosen": [
-        node("Equal", ["s", "four"], "c"),
-        node("Where", ["c", "a", "b"], "v"),
-        node("Mul", ["x", "v"]),
-    ],
-    "cut": [node("Min", ["s", "four"], "e"), node("Slice", ["x", "zero", "e", "one"])],
-    "picked": [
-        node("Min", ["s", "four"], "m"),
-        node("Concat", ["four", "m"], "c", axis=0),
-        node("Gather", ["c", "one"], "e"),
-        node("Slice", ["x", "zero", "e", "one"]),
-    ],
-    "uncut": [node("Slice", ["x", "zero", "s", "one"])],
-    "reshaped": [
-        node("Div", ["s", "s"], "d"),
-        node("Sub", ["d", "one"], "n"),
-        node("Concat", ["n", "minus"], "t", axis=0),
-        node("Reshape", ["x", "t"]),
-    ],
-    "bounded": [
-        node("Cast", ["s"], "f", to=TensorProto.FLOAT),
-        node("Squeeze", ["f", "zero"], "g"),
-        node("Clip", ["x", "", "g"]),
-    ],
-    "quantised": [
-        node("Cast", ["s"], "f", to=TensorProto.FLOAT),
-        node("QuantizeLinear", ["f", "a"], "q"),
-        node("DequantizeLinear", ["q", "a"], "d"),
-        node("Mul", ["x", "d"]),
-    ],
-}
-
-
-@pytest.mark.parametrize("way", list(OF_BATCH))
-def test_what_follows_from_the_batch_size_is_refused(way: str, tmp_path: Path) -> None:
-    text = message(save(after_batch(*OF_BATCH[way]), tmp_path / "net.onnx"))
-    assert "batch size" in text
-
-
-def test_sizes_beside_the_batch_may_be_computed_with_it(tmp_path: Path) -> None:
-    nodes = [
-        node("Shape", ["x"], "t"),
-        node("Mul", ["t", "four"], "m"),
-        node("Div", ["m", "four"], "d"),
-        node("Slice", ["x", "zeros", "d", "axes"], "whole"),
-        node("Gather", ["d", "one"], "size"),
-        node("Concat", ["s", "size"], "u", axis=0),
-        node("Reshape", ["whole", "u"]),
-    ]
-    model = after_batch(*nodes)
-    network = import_network(save(model, tmp_path / "net.onnx")).network
-    assert network.shapes["y"] == (-1, 6)
+@pytest.mark.parametrize("read", [False, True])
+def test_mask_of_a_dropout_is_refused_where_it_is_needed(read: bool, tmp_path: Path) -> None:
+    drop = node("Dropout", ["x"], "d", name="drop")
+    drop.output.append("mask")
+    use = node("Cast", ["mask"], "m", to=TensorProto.FLOAT)
+    model = make_model([drop, use, node("Mul", ["d", "m"])], {"x": ["N", 3]}, ["y"])
+    if not read:
+        del model.graph.node[1:]
+        model.graph.output[0].name = "mask"
+    text = message(save(model, tmp_path / "net.onnx"))
+    assert text == "not supported: Dropout 'drop' (the mask output)"
+    model.graph.output[0].name = "d"
+    assert import_network(save(model, tmp_path / "net.onnx")).network.outputs == ("d",)
 
 
 def external_file(folder: Path, width: int, layers: int, *, data: bool) -> Path:

@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
+
+from hwsim.errors import NetworkError
+from mapping.onnx_import import import_network
 
 Shape = Sequence[int | str]
 
@@ -48,3 +52,13 @@ def node(op: str, inputs: Sequence[str], output: str = "y", /, **attributes: Any
 def newest_opset() -> int:
     """The newest opset that the onnx package knows."""
     return int(onnx.defs.onnx_opset_version())
+
+
+def message(path: Path, **options: Any) -> str:
+    """The error of importing `path`, which must be one line that starts with the file."""
+    with pytest.raises(NetworkError) as caught:
+        import_network(path, **options)
+    text = str(caught.value)
+    assert text.startswith(f"{path}: ")
+    assert "\n" not in text
+    return text.removeprefix(f"{path}: ")
