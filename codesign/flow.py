@@ -193,7 +193,7 @@ def right_in_float(
     """(images,) True where the float network is right."""
     watch = by_stage(progress, "float", len(images.test.labels))
     logits = run_float(imported.network, images.test.images, progress=watch)
-    return classified(logits, images.test.labels)
+    return classified(imported.network, logits, images.test.labels)
 
 
 def _run(

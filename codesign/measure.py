@@ -12,6 +12,7 @@ from codesign.lines import line_results
 from codesign.report.result import CosimResult, LineResult
 from codesign.simulation import BackendName, Progress, Simulation
 from hwsim.chip.spec import Arch
+from hwsim.errors import DataError
 from hwsim.events import ZERO, EventCounts
 from mapping.drive import Drive
 from mapping.drive_estimate import estimate_drives
@@ -19,7 +20,7 @@ from mapping.execute import IdealBackend, run
 from mapping.execute_rtl import RtlBackend
 from mapping.execute_tiles import TileBackend, calibrate
 from mapping.fault_map import load_fault_map
-from mapping.network import QuantizedNetwork
+from mapping.network import Network, QuantizedNetwork
 from mapping.plan import Plan
 
 #: Images that show how often word lines are driven when the backend drives none.
@@ -50,8 +51,20 @@ def by_stage(progress: Progress, name: str, total: int) -> Callable[[int], None]
     return lambda done: progress(name, done, total)
 
 
-def classified(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(images,) True where the highest logit (of equal ones the first) is the label's."""
+def classified(
+    network: Network, logits: NDArray[np.float32], labels: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """(images,) True where the highest logit (of equal ones the first) is the label's.
+
+    Raises:
+        DataError: the network's output is not finite.
+    """
+    wrong = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    if wrong.size:
+        raise DataError(
+            f"{network.name}: output {network.outputs[0]!r}: expected finite numbers, "
+            f"found nan or infinity for image {wrong[0]}"
+        )
     right: NDArray[np.bool_] = logits.argmax(axis=1) == labels
     return right
 
@@ -63,7 +76,7 @@ def right_in_integers(
     test = images.test
     watch = by_stage(progress, "integers", len(test.labels))
     logits = run(network, test.images, IdealBackend(network), progress=watch)
-    return classified(logits, test.labels)
+    return classified(network.network, logits, test.labels)
 
 
 def measure(
@@ -107,7 +120,7 @@ def measure(
         watch = by_stage(progress, f"device sample {sample}", len(test.labels))
         chunk = 1 if rtl else None  # RTL: seconds per image
         logits = run(network, test.images, backend, chunk=chunk, progress=watch)
-        right.append(classified(logits, test.labels))
+        right.append(classified(network.network, logits, test.labels))
         pulses.append(_pulses(backend, plan, arch, len(test.labels)))
     mean = {
         layer: sum((p[layer] for p in pulses), start=ZERO).scaled(1 / len(pulses))

@@ -22,12 +22,14 @@ def pool(walk: Walk, node: FileNode, op: str, x: Tensor, keep: Tensor | None = N
     """Writes a pool with explicit padding.
 
     Raises:
-        Unsupported: not 1-D or 2-D, or a window that does not fit.
+        Unsupported: not 1-D or 2-D, a window that does not fit, or one of padding alone.
     """
     spatial = x.shape[2:]
     if x.constant or len(spatial) not in (1, 2) or not node.get("kernel_shape", ()):
         raise Unsupported(f"expected a 1-D or 2-D pool, found input {readable(x.shape)}")
     window = read_window(node, node.get("kernel_shape", ()), spatial)
+    if any(pad >= reach for pad, reach in zip(window.pads, 2 * window.reach, strict=True)):
+        raise Unsupported(f"pads {window.pads} of a kernel that reaches {window.reach}")
     attributes = {
         "kernel": window.kernel,
         "strides": window.strides,

@@ -16,6 +16,11 @@ class Window:
     pads: tuple[int, ...]
     ceil: bool = False
 
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """Elements from one end of the kernel to the other, per axis."""
+        return tuple(d * (k - 1) + 1 for d, k in zip(self.dilations, self.kernel, strict=True))
+
     def positions(self, spatial: Sequence[int]) -> tuple[int, ...]:
         """Output sizes over an image of size `spatial`.
 
@@ -28,8 +33,7 @@ class Window:
         found = []
         for axis, size in enumerate(spatial):
             before, after = self.pads[axis], self.pads[axis + axes]
-            reach = self.dilations[axis] * (self.kernel[axis] - 1) + 1
-            room, stride = size + before + after - reach, self.strides[axis]
+            room, stride = size + before + after - self.reach[axis], self.strides[axis]
             count = (-(-room // stride) if self.ceil else room // stride) + 1
             if self.ceil and (count - 1) * stride >= size + before:
                 count -= 1

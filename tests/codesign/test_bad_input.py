@@ -58,6 +58,16 @@ def unsupported_onnx(folder: Path) -> str:
     return str(folder / "new.onnx")
 
 
+def infinite_onnx(folder: Path) -> str:
+    model = onnx.load(DIGITS)
+    output = model.graph.output[0]
+    model.graph.initializer.append(helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0]))
+    model.graph.node.append(helper.make_node("Div", [output.name, "zero"], ["end"], "div"))
+    output.name = "end"
+    onnx.save(model, folder / "inf.onnx")
+    return str(folder / "inf.onnx")
+
+
 def half_cifar(folder: Path) -> str:
     batch = pickle.dumps({b"data": np.zeros((9, 3072), np.uint8), b"labels": [0] * 9}, 2)
     (folder / "test_batch").write_bytes(batch[: len(batch) // 2])
@@ -207,6 +217,11 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Path], str], str]] = {
         (*SIMULATE, "--data"),
         evil_cifar,
         "test_batch: expected a pickle of numbers only",
+    ),
+    "answers that are infinite": (
+        ("simulate", "--data", "digits", "--samples", "4"),
+        infinite_onnx,
+        "output 'end': expected finite numbers, found nan or infinity for image 0",
     ),
     "images that do not fit": (
         (*SIMULATE, "--data"),

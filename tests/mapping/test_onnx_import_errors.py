@@ -172,6 +172,9 @@ REASONS = {
     "softmax over the batch": one("Softmax", [4], axis=0),
     "does not reshape": one("Reshape", [4], "t", constants={"t": int64(0, 5)}),
     "kernel (5, 5) on an image (3, 3)": one("MaxPool", [2, 3, 3], kernel_shape=[5, 5]),
+    "pads (0, 2, 0, 0) of a kernel that reaches (2, 2)": one(
+        "MaxPool", [2, 3, 3], kernel_shape=[2, 2], pads=[0, 2, 0, 0]
+    ),
     "1-D or 2-D convolution": one(
         "Conv", [1, 4, 4, 4], "w", constants={"w": np.ones((1, 1, 2, 2, 2), np.float32)}
     ),
