@@ -5,7 +5,8 @@
 - Codes are unsigned with zero point 0 where calibration shows no negative value, otherwise
   symmetric signed, or (`asymmetric`) unsigned with a zero point.  Weights are symmetric and
   narrow (never -2^(b-1)), one scale per output channel.  Every scale is a float32 number.
-- max_pool, reshape, transpose, slice and pad keep their input's codes.
+- max_pool, reshape, transpose, slice and pad keep their input's codes.  A pad below 0 that only
+  max pools read does so, too: it never wins, and saturates at the lowest code.
 - A tensor that only a ReLU reads (perhaps through such nodes) takes the ReLU's codes: the
   requantiser's saturation at 0 is the ReLU, and the ReLU node itself changes nothing.
 """
@@ -88,7 +89,7 @@ def quantize(
     _check(network, scheme, where)
     groups = _Groups.of(network)
     bits = _group_bits(network, groups, scheme, where)
-    names = {name for name in groups.leader if name not in groups.rectified}
+    names = set(groups.leader) - groups.rectified - groups.floored
     spreads = observe_spreads(network, calibration, names, progress)
     by_leader = {
         leader: _activation_params(
@@ -120,29 +121,58 @@ class _Groups:
     """Which tensors share one set of codes.
 
     leader: coded tensor -> the tensor that names its group;
-    rectified: those whose negative values nobody sees.
+    rectified: those whose negative values nobody sees;
+    floored: those padded with a value that loses in every max pool.
     """
 
-    def __init__(self, leader: Mapping[str, str], rectified: frozenset[str]) -> None:
+    def __init__(
+        self, leader: Mapping[str, str], rectified: frozenset[str], floored: frozenset[str]
+    ) -> None:
         self.leader = leader
         self.rectified = rectified
+        self.floored = floored
 
     @classmethod
     def of(cls, network: Network) -> "_Groups":
         coded = coded_tensors(network)
-        rectified = _rectified(network, coded)
+        readers = _readers(network)
+        floored = _floored(network, readers)
+        rectified = _rectified(network, coded, readers, floored)
         leader = {name: name for name in coded}
         for node in network.nodes:
             source = node.inputs[0]
             if source not in coded or node.output not in coded:
                 continue
-            if _keeps_codes(node) or (_is_relu(node) and source in rectified):
+            if _keeps_codes(node, floored) or (_is_relu(node) and source in rectified):
                 leader[node.output] = leader[source]
-        return cls(leader, rectified)
+        return cls(leader, rectified, floored)
 
 
-def _keeps_codes(node: Node) -> bool:
-    return node.op in MOVES and not (node.op == "pad" and node.attributes.get("value", 0.0) != 0.0)
+def _readers(network: Network) -> Mapping[str, list[Node]]:
+    readers: dict[str, list[Node]] = {}
+    for node in network.nodes:
+        for name in node.inputs:
+            readers.setdefault(name, []).append(node)
+    return readers
+
+
+def _pad_value(node: Node) -> float:
+    return float(node.attributes.get("value", 0.0)) if node.op == "pad" else 0.0
+
+
+def _floored(network: Network, readers: Mapping[str, list[Node]]) -> frozenset[str]:
+    """Outputs of pads below 0 that only max pools read."""
+    return frozenset(
+        node.output
+        for node in network.nodes
+        if _pad_value(node) < 0.0
+        and node.output not in network.outputs
+        and all(reader.op == "max_pool" for reader in readers.get(node.output, []))
+    )
+
+
+def _keeps_codes(node: Node, floored: frozenset[str]) -> bool:
+    return node.op in MOVES and (_pad_value(node) == 0.0 or node.output in floored)
 
 
 def _is_relu(node: Node) -> bool:
@@ -151,21 +181,21 @@ def _is_relu(node: Node) -> bool:
     return node.op == "relu"
 
 
-def _rectified(network: Network, coded: frozenset[str]) -> frozenset[str]:
+def _rectified(
+    network: Network,
+    coded: frozenset[str],
+    readers: Mapping[str, list[Node]],
+    floored: frozenset[str],
+) -> frozenset[str]:
     """Coded tensors that only ReLUs read, directly or through nodes that keep codes."""
-    readers: dict[str, list[Node]] = {name: [] for name in coded}
     found: set[str] = set()
-    for node in network.nodes:
-        for name in node.inputs:
-            if name in readers:
-                readers[name].append(node)
     made = [*network.inputs, *(node.output for node in network.nodes)]
     for name in reversed(made):
         if name not in coded or name in network.outputs:
             continue
         if all(
             node.output in coded
-            and (_is_relu(node) or (_keeps_codes(node) and node.output in found))
+            and (_is_relu(node) or (_keeps_codes(node, floored) and node.output in found))
             for node in readers[name]
         ):
             found.add(name)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hwsim.errors import DataError, NetworkError, SpecError
 from hwsim.spec import validate
 from mapping.calibrate import BINS, RangeMethod, Spread, observe_spreads, weight_thresholds
+from mapping.execute import IdealBackend, run, run_float
 from mapping.network import Network, Node
 from mapping.quantize import LayerScheme, Scheme, coded_tensors, quantize
 
@@ -112,6 +113,38 @@ def test_integers_stay_inside_their_bits_and_reproduce_the_weights(weight_bits, 
         step = layer.weight_scale.reshape(shape)
         assert np.all(np.abs(layer.weight * step - weight) <= step * 0.5000001)
     assert {p.bits for p in quantised.tensors.values()} == {activation_bits}
+
+
+def padded(value, pool):
+    """pad - pool - linear over rows of four numbers, and rows between -1 and 1."""
+    window = {"kernel": (2,), "strides": (2,), "pads": (0, 0)}
+    nodes = (
+        Node("pad", "pad", ("x",), "p", {"pads": (0, 0, 1, 0, 0, 1), "value": value}),
+        Node("pool", pool, ("p",), "m", window),
+        Node("linear", "linear", ("m", "w"), "y"),
+    )
+    shapes = {"x": (-1, 1, 4), "p": (-1, 1, 6), "m": (-1, 1, 3), "w": (3, 1), "y": (-1, 1, 1)}
+    weights = {"w": np.ones((3, 1), np.float32)}
+    rows = np.random.default_rng(2).uniform(-1, 1, size=(50, 1, 4)).astype(np.float32)
+    return Network("pads", ("x",), ("y",), nodes, shapes, weights), rows
+
+
+@pytest.mark.parametrize("value", [-np.inf, float(np.finfo(np.float32).min), -5.0, -0.25])
+def test_a_pad_that_loses_in_every_max_pool_has_no_part_in_the_range(value):
+    net, rows = padded(value, "max_pool")
+    quantised = quantize(net, rows, Scheme(method="max"))
+    assert quantised.tensors["x"] == quantised.tensors["p"] == quantised.tensors["m"]
+    step = quantised.tensors["x"].scale
+    assert step == np.float32(np.abs(rows).max() / 127)
+    found = run(quantised, rows, IdealBackend(quantised))
+    np.testing.assert_allclose(found, run_float(net, rows), atol=2 * step)
+
+
+@pytest.mark.parametrize(("value", "pool"), [(5.0, "max_pool"), (-5.0, "average_pool")])
+def test_a_pad_that_wins_or_is_added_up_sets_a_range_of_its_own(value, pool):
+    quantised = quantize(*padded(value, pool), Scheme(method="max"))
+    assert quantised.tensors["p"].scale == np.float32(5 / 127)
+    assert quantised.tensors["x"].scale < 1 / 127
 
 
 def test_every_scale_is_a_float32_number():
