@@ -9,6 +9,7 @@ from mapping.onnx_import.walk import Walk
 
 #: A stored bias scale is input scale * weight scale up to float32 rounding.
 BIAS_SCALE_TOLERANCE = 1e-5
+MAX_WEIGHT_BITS = 8
 
 
 def layer_integers(
@@ -47,8 +48,11 @@ def symmetric(codes: Codes, out_axis: int) -> tuple[NDArray[np.int32], int]:
     """Weights without their zero point, and their signed bits.
 
     Raises:
-        Unsupported: the scale runs along another axis, or the difference leaves the bits.
+        Unsupported: more than 8 bits, a scale along another axis, or a difference that leaves
+            the bits.
     """
+    if codes.bits > MAX_WEIGHT_BITS:
+        raise Unsupported(f"weights of {codes.bits} bits, expected at most {MAX_WEIGHT_BITS}")
     if codes.scale.ndim and codes.scale.size > 1 and codes.axis != out_axis:
         raise Unsupported(f"weight scales along axis {codes.axis}, expected {out_axis}")
     shape = [1] * codes.integers.ndim

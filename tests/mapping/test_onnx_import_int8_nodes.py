@@ -307,6 +307,14 @@ def test_network_input_given_as_codes_is_float_here(tmp_path: Path) -> None:
     np.testing.assert_allclose(evaluate(found.network, {"x": real})["y"], expected, atol=1e-6)
 
 
+def test_weights_of_more_than_eight_bits_are_refused(tmp_path: Path) -> None:
+    nodes = [*pair("x", "d", "a"), *dequantised_weight(), node("Conv", ["d", "w"])]
+    constants = {**kinds(a=U8), "wq": WEIGHT.astype(np.int16), "ws": np.float32(0.01)}
+    model = make_model(nodes, {"x": ["N", 3, 6, 6]}, ["y"], constants, opset=21)
+    with pytest.raises(NetworkError, match="weights of 16 bits, expected at most 8"):
+        import_network(save(model, tmp_path / "net.onnx"))
+
+
 def layer_of_codes(
     folder: Path, *before: Any, kind: int = onnx.TensorProto.FLOAT
 ) -> QuantizedNetwork:
