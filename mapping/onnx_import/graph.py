@@ -1,6 +1,6 @@
 """What an importer knows while it walks through a file: its nodes and tensors.
 
-The batch is the symbol BATCH, a prime far larger than any axis, so that a shape which was
+The batch is the symbol BATCH, a prime larger than any axis may be, so that a shape which was
 computed from it (Shape, Gather, Concat chains) shows it: `BATCH` alone is the batch axis,
 a multiple of it is a batch merged with other axes.
 """
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from hwsim.errors import NetworkError
 from mapping.network import QuantParams
 
-BATCH = 1_000_003
+#: The largest below 2^31 - 1, which files write for the end of an axis: it fits into int32, and
+#: with every other axis in one product into int64.
+BATCH = 2_147_483_629
 
 
 class Unsupported(NetworkError):

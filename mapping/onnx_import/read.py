@@ -263,21 +263,7 @@ def _inputs(
         if value.name in constants:
             continue
         kind = _kind(path, value)
-        stated = _stated_shape(value, given)
-        if stated is None:
-            raise NetworkError(
-                f"{path}: input {value.name!r}: no shape in the file; give it as input shape"
-            )
-        for axis, size in enumerate(stated):
-            if axis and (not isinstance(size, int) or size < 1):
-                raise NetworkError(
-                    f"{path}: input {value.name!r}: axis {axis} ({size}) has no fixed size; "
-                    "give it as input shape"
-                )
-        if not stated:
-            raise NetworkError(
-                f"{path}: input {value.name!r}: expected a batch axis, found a scalar"
-            )
+        stated = _stated_shape(f"{path}: input {value.name!r}", value, given)
         if isinstance(stated[0], int) and stated[0] > 0 and value.name not in given:
             batches.add(stated[0])
         shape = (BATCH, *(int(size) for size in stated[1:]))
@@ -304,16 +290,29 @@ def _kind(path: Path, value: Any) -> tuple[int, bool] | None:
     return INTEGERS.get(found)
 
 
-def _stated_shape(value: Any, given: Mapping[str, Sequence[int]]) -> list[int | str] | None:
+def _stated_shape(where: str, value: Any, given: Mapping[str, Sequence[int]]) -> list[int | str]:
+    """The shape of an input; only the batch may be open."""
     tensor_type = value.type.tensor_type
-    if value.name in given:
-        return [int(size) for size in given[value.name]]
-    if not tensor_type.HasField("shape"):
-        return None
-    return [
+    if value.name not in given and not tensor_type.HasField("shape"):
+        raise NetworkError(f"{where}: no shape in the file; give it as input shape")
+    stated = [
         dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or "unnamed")
         for dim in tensor_type.shape.dim
     ]
+    if value.name in given:
+        stated = [int(size) for size in given[value.name]]
+    if not stated:
+        raise NetworkError(f"{where}: expected a batch axis, found a scalar")
+    for axis, size in enumerate(stated[1:], 1):
+        if not isinstance(size, int) or size < 1:
+            raise NetworkError(
+                f"{where}: axis {axis} ({size}) has no fixed size; give it as input shape"
+            )
+        if size >= BATCH:
+            raise NetworkError(
+                f"{where}: axis {axis}: expected fewer than {BATCH} elements, found {size}"
+            )
+    return stated
 
 
 def _nodes(graph: Any) -> tuple[FileNode, ...]:

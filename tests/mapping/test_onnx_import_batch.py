@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto
 
 from mapping.onnx_import import import_network
+from mapping.onnx_import.graph import BATCH
 from tests.reference.onnx_files import make_model, message, node, save
 from tests.reference.operator_nodes import ints
 
@@ -82,4 +83,30 @@ def test_sizes_beside_the_batch_may_be_computed_with_it(tmp_path: Path) -> None:
     ]
     model = after_batch(*nodes)
     network = import_network(save(model, tmp_path / "net.onnx")).network
+    assert network.shapes["y"] == (-1, 6)
+
+
+def test_axis_of_millions_is_not_taken_for_the_batch(tmp_path: Path) -> None:
+    for size in (1_000_003, 16_000_000):
+        model = make_model([node("Relu", ["x"])], {"x": ["N", size]}, ["y"])
+        network = import_network(save(model, tmp_path / "net.onnx")).network
+        assert network.shapes["y"] == (-1, size)
+
+
+def test_axis_that_no_memory_holds_is_one_line(tmp_path: Path) -> None:
+    for size in (BATCH, 1 << 40):
+        model = make_model([node("Relu", ["x"])], {"x": ["N", 2, size]}, ["y"])
+        text = message(save(model, tmp_path / "net.onnx"))
+        wanted = f"input 'x': axis 2: expected fewer than {BATCH} elements, found {size}"
+        assert text == wanted
+
+
+def test_batch_passes_through_int32(tmp_path: Path) -> None:
+    nodes = [
+        node("Cast", ["s"], "narrow", to=TensorProto.INT32),
+        node("Cast", ["narrow"], "wide", to=TensorProto.INT64),
+        node("Concat", ["wide", "minus"], "t", axis=0),
+        node("Reshape", ["x", "t"]),
+    ]
+    network = import_network(save(after_batch(*nodes), tmp_path / "net.onnx")).network
     assert network.shapes["y"] == (-1, 6)
