@@ -63,6 +63,18 @@ def _scale(walk: Walk, node: FileNode, index: int) -> NDArray[np.float64]:
     return factor
 
 
+def _zeros(
+    walk: Walk, node: FileNode, index: int, factor: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """The zero points of a constant with scales `factor`; 0 where it has none."""
+    offset = walk.numbers(node, index)
+    if offset is None:
+        return np.zeros(1, np.int64)
+    if offset.size not in (1, factor.size):
+        raise Unsupported(f"{offset.size} zero points for {factor.size} scales")
+    return offset.astype(np.int64)
+
+
 def _code_type(value: NDArray[Any], bits: int | None = None) -> tuple[int, bool]:
     """Bits and sign of codes; `bits`: where the file's type is narrower than `value`'s."""
     if value.dtype.kind not in "iu":
@@ -84,8 +96,7 @@ def dequantise_constant(
     if tensor.value is None or not walk.weights:
         return replace(tensor, codes=None)
     factor = _scale(walk, node, scale)
-    offset = walk.numbers(node, zero_point)
-    zero = np.zeros(1, np.int64) if offset is None else offset.astype(np.int64)
+    zero = _zeros(walk, node, zero_point, factor)
     if node.get("block_size", 0) or factor.ndim > 1:
         raise Unsupported("scales in blocks")
     axis = _channel_axis(node, tensor, factor)
@@ -188,7 +199,7 @@ def _quantised_constant(walk: Walk, node: FileNode, tensor: Tensor) -> Tensor:
     shape = [1] * tensor.rank
     if factor.size > 1:
         shape[_channel_axis(node, tensor, factor)] = -1
-    zero = np.zeros((), np.int64) if offset is None else offset.astype(np.int64)
+    zero = _zeros(walk, node, 2, factor)
     zeros = zero.reshape(shape) if zero.size > 1 else zero.reshape(())
     scales = factor.reshape(shape) if factor.size > 1 else factor.reshape(())
     quotient = tensor.value.astype(np.float32) / scales.astype(np.float32)

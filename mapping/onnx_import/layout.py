@@ -78,6 +78,8 @@ def reshape(walk: Walk, node: FileNode) -> None:
     target = walk.integers(node, 1, "shape", batch=True)
     if target is None:
         raise Unsupported("no shape")
+    if min(target, default=0) < -1:
+        raise Unsupported(f"shape {target}")
     if not node.get("allowzero", 0):
         if any(size == 0 and axis >= tensor.rank for axis, size in enumerate(target)):
             raise Unsupported("shape 0 copies an axis that is not there")
@@ -130,6 +132,8 @@ def unsqueeze(walk: Walk, node: FileNode) -> None:
     axes = walk.integers(node, 1, "axes") or []
     rank = len(shape) + len(axes)
     new = {positive_axis(axis, rank) for axis in axes}
+    if len(new) != len(axes):
+        raise Unsupported(f"axes {axes} name one twice")
     sizes = iter(shape)
     _reshaped(walk, node, [1 if axis in new else next(sizes) for axis in range(rank)])
 

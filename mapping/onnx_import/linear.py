@@ -29,9 +29,14 @@ def convolve(walk: Walk, node: FileNode, x: Tensor, weight: Tensor, bias: Tensor
     if len(spatial) not in (1, 2):
         raise Unsupported(f"expected a 1-D or 2-D convolution, found input {readable(x.shape)}")
     group = int(node.get("group", 1))
-    out, per_group = weight.shape[:2]
     kernel = tuple(node.get("kernel_shape", weight.shape[2:]))
-    if kernel != weight.shape[2:] or x.shape[1] != per_group * group or out % group:
+    out, per_group = (*weight.shape, 0, 0)[:2]
+    if (
+        weight.rank != x.rank
+        or kernel != weight.shape[2:]
+        or x.shape[1] != per_group * group
+        or out % group
+    ):
         raise Unsupported(
             f"input {readable(x.shape)} does not fit weight {weight.shape} in {group} groups"
         )

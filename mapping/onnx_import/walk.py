@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapping.network import LayerIntegers, Node, QuantParams
-from mapping.onnx_import.graph import BATCH, FileGraph, FileNode, Tensor, Unsupported, public_shape
+from mapping.onnx_import.graph import (
+    BATCH,
+    FileGraph,
+    FileNode,
+    Tensor,
+    Unsupported,
+    public_shape,
+    readable,
+)
 
 Translator = Callable[["Walk", FileNode], None]
 
@@ -49,12 +57,15 @@ class Walk:
         """Input `index` of a node.
 
         Raises:
-            Unsupported: it is left out.
+            Unsupported: it is left out, or text.
         """
         name = node.input(index)
         if not name:
             raise Unsupported(f"input {index} is left out")
-        return self.tensors[name]
+        tensor = self.tensors[name]
+        if tensor.value is not None and tensor.value.dtype.kind in "OSU":
+            raise Unsupported(f"input {index} is text")
+        return tensor
 
     def activation(self, node: FileNode, index: int = 0) -> Tensor:
         """Input `index`, which must come from the network's input, as real values.
@@ -80,9 +91,8 @@ class Walk:
         Raises:
             Unsupported: the input is computed from the network's input or the batch size.
         """
-        name = node.input(index)
-        if name:
-            tensor = self.tensors[name]
+        if node.input(index):
+            tensor = self.tensor(node, index)
             if not tensor.constant:
                 raise Unsupported(f"input {index} is not a constant")
             if tensor.value is None:
@@ -98,8 +108,14 @@ class Walk:
     def integers(
         self, node: FileNode, index: int, key: str = "", *, batch: bool = False
     ) -> list[int] | None:
-        """Like `numbers`, as a list of integers."""
+        """Like `numbers`, as a list of integers.
+
+        Raises:
+            Unsupported: they are none.
+        """
         value = self.numbers(node, index, key, batch=batch)
+        if value is not None and value.size and value.dtype.kind not in "iu":
+            raise Unsupported(f"expected integers, found {value.dtype}")
         return None if value is None else [int(v) for v in np.atleast_1d(value)]
 
     def of_batch(self, node: FileNode, index: int, count: int) -> NDArray[np.bool_]:
@@ -129,10 +145,15 @@ class Walk:
             part: set on all but the last node when a file's node becomes several.
         Returns:
             The output, bound to the file's output unless `part` is set.
+
+        Raises:
+            Unsupported: it would be empty, or its batch is not the first axis.
         """
+        shape = tuple(int(size) for size in shape)
+        if min(shape, default=1) < 1:
+            raise Unsupported(f"nothing is left: {readable(shape)}")
         output = f"{node.outputs[0]}/{part}" if part else node.outputs[0]
         name = self.unique(f"{node.name}/{part}" if part else node.name)
-        shape = tuple(int(size) for size in shape)
         self.shapes[output] = public_shape(shape)
         names = tuple(self.operand(tensor) for tensor in inputs)
         self.nodes.append(Node(name, op, names, output, dict(attributes or {})))

@@ -178,6 +178,22 @@ REASONS = {
     "1-D or 2-D convolution": one(
         "Conv", [1, 4, 4, 4], "w", constants={"w": np.ones((1, 1, 2, 2, 2), np.float32)}
     ),
+    "does not fit weight (4,)": one(
+        "Conv", [3, 4, 4], "w", constants={"w": np.ones(4, np.float32)}
+    ),
+    "nothing is left: (batch, 0, 2, 2)": one(
+        "Conv", [3, 4, 4], "w", constants={"w": np.ones((0, 3, 3, 3), np.float32)}
+    ),
+    "nothing is left: (batch, 0)": one(
+        "MatMul", [4], "w", constants={"w": np.ones((4, 0), np.float32)}
+    ),
+    "axes [1, -4] name one twice": one("Unsqueeze", [4, 4], "a", constants={"a": int64(1, -4)}),
+    "shape [-1, -2, -2]": one("Reshape", [4], "t", constants={"t": int64(-1, -2, -2)}),
+    "input 1 is text": one("Reshape", [4], "t", constants={"t": np.asarray(["q"])}),
+    "expected integers, found float32": one(
+        "Reshape", [4], "t", constants={"t": np.float32([0, np.nan])}
+    ),
+    "Add 'node_y' (input 1 is text)": one("Add", [4], "t", constants={"t": np.asarray(["q"])}),
     "transA": one("Gemm", [4], "w", constants={"w": np.ones((4, 4), np.float32)}, transA=1),
     "training mode": one(
         "BatchNormalization",

@@ -315,6 +315,16 @@ def test_weights_of_more_than_eight_bits_are_refused(tmp_path: Path) -> None:
         import_network(save(model, tmp_path / "net.onnx"))
 
 
+@pytest.mark.parametrize(("scales", "zeros"), [(4, 3), (1, 4)])
+def test_zero_points_that_do_not_go_with_the_scales_are_refused(
+    scales: int, zeros: int, tmp_path: Path
+) -> None:
+    nodes = [*pair("x", "d", "a"), *dequantised_weight(zero=True), node("Conv", ["d", "w"])]
+    numbers = {"ws": np.full(scales, 0.01, np.float32), "wz": np.zeros(zeros, np.int8)}
+    with pytest.raises(NetworkError, match=rf"\({zeros} zero points for {scales} scales\)"):
+        imported(tmp_path, nodes, {**kinds(a=U8), "wq": WEIGHT, **numbers})
+
+
 def layer_of_codes(
     folder: Path, *before: Any, kind: int = onnx.TensorProto.FLOAT
 ) -> QuantizedNetwork:
