@@ -88,7 +88,7 @@ class LayerIntegers:
 
 @dataclass(frozen=True)
 class Network:
-    """A directed acyclic graph in execution order."""
+    """A directed acyclic graph in execution order; `name`, for messages, is its file's."""
 
     name: str
     inputs: tuple[str, ...]

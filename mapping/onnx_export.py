@@ -61,7 +61,7 @@ class _Writer:
             self._node(node)
         graph = helper.make_graph(
             self._nodes,
-            plain.name,
+            Path(plain.name).stem,
             [_value(name, plain.shapes[name]) for name in plain.inputs],
             [_value(self._real[name], plain.shapes[name]) for name in plain.outputs],
             list(self._constants.values()),

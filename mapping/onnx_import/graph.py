@@ -110,7 +110,6 @@ class FileGraph:
     """
 
     path: Path
-    name: str
     nodes: tuple[FileNode, ...]
     inputs: Mapping[str, Tensor]
     outputs: tuple[str, ...]

@@ -147,7 +147,7 @@ def _draft(walk: Walk) -> Draft:
             raise Unsupported(f"{name!r} does not depend on the network's input")
     inputs = tuple(graph.inputs)
     draft = Draft(
-        graph.name,
+        str(graph.path),
         inputs,
         tuple(found[name].name for name in graph.outputs),
         list(walk.nodes),
@@ -202,5 +202,5 @@ def _check_numbers(path: Path, network: Network) -> None:
     for name, value in network.constants.items():
         if not np.isfinite(value).all():
             raise NetworkError(
-                f"{path}: constant {name!r}: expected finite numbers, found NaN or inf"
+                f"{path}: constant {name!r}: expected finite numbers in float32, found NaN or inf"
             )

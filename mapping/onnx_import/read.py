@@ -58,7 +58,6 @@ def _read(path: Path, input_shapes: Mapping[str, Sequence[int]], weights: bool) 
     inputs, batch = _inputs(path, graph, constants, input_shapes)
     return FileGraph(
         path=path,
-        name=graph.name or path.stem,
         nodes=_nodes(graph),
         inputs=inputs,
         outputs=tuple(value.name for value in graph.output),
@@ -234,7 +233,8 @@ def decode(path: Path, tensor: Any) -> NDArray[Any]:
         return value
     if "int" in value.dtype.name:  # ml_dtypes int4, uint4, int2, uint2
         return value.astype(np.int8 if not value.dtype.name.startswith("u") else np.uint8)
-    return value.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):
+        return value.astype(np.float32, copy=False)
 
 
 def _with_external_data(path: Path, tensor: Any, where: str) -> Any:

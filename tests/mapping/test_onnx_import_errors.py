@@ -84,12 +84,13 @@ def test_weight_with_less_data_than_its_shape(tmp_path: Path) -> None:
     assert "name: w" in text
 
 
-def test_weight_that_is_not_finite_is_named(tmp_path: Path) -> None:
-    weight = ONES.copy()
-    weight[1, 2] = np.nan
+@pytest.mark.parametrize("number", [np.nan, 1e200])
+def test_weight_that_is_not_finite_is_named(number: float, tmp_path: Path) -> None:
+    weight = ONES.astype(np.float64)
+    weight[1, 2] = number
     model = make_model([node("Conv", ["x", "w"])], {"x": ["N", 3, 8, 8]}, ["y"], {"w": weight})
     text = message(save(model, tmp_path / "net.onnx"))
-    assert text == "constant 'w': expected finite numbers, found NaN or inf"
+    assert text == "constant 'w': expected finite numbers in float32, found NaN or inf"
 
 
 def test_open_axis_without_input_shape(tmp_path: Path) -> None:
