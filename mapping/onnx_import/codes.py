@@ -38,6 +38,8 @@ def activation_params(
     offset = walk.numbers(node, zero_point)
     if offset is None:
         (bits, signed), zero = kind, 0
+    elif offset.size != 1:
+        raise Unsupported(f"an activation with {offset.size} zero points")
     else:
         bits, signed = _code_type(offset, walk.tensors[node.input(zero_point)].bits)
         zero = int(offset.reshape(-1)[0])
@@ -121,7 +123,7 @@ def dequantise_constant(
 
 
 def _channel_axis(node: FileNode, tensor: Tensor, factor: NDArray[np.float64]) -> int:
-    if factor.size == 1 or not tensor.rank:
+    if factor.size == 1:
         return 0
     # QGemm and QLinearMatMul keep their outputs last (or first if transB); conv first.
     default = {"QLinearMatMul": 1, "QLinearConv": 0, "QGemm": 0 if node.get("transB", 0) else 1}

@@ -203,7 +203,7 @@ def slice_(walk: Walk, node: FileNode) -> None:
 
 def pad(walk: Walk, node: FileNode) -> None:
     """Constant padding by attribute (opset < 11) or input; never of the batch."""
-    tensor = walk.tensor(node, 0)
+    tensor = walk.activation(node, codes=True)
     if node.get("mode", "constant") != "constant":
         raise Unsupported(f"mode {node.get('mode', '')!r}")
     given = walk.integers(node, 1, "pads") or []

@@ -84,7 +84,7 @@ def product(
         raise Unsupported("transA of an activation moves the batch")
     transposed = bool(node.get("transB", 0))
     shape = weight.shape[::-1] if transposed else weight.shape
-    if len(shape) != 2 or x.shape[-1] != shape[0]:
+    if len(shape) != 2 or x.shape[-1:] != shape[:1]:
         raise Unsupported(f"input {readable(x.shape)} does not fit weight {shape}")
 
     def as_matrix(value: NDArray[Any]) -> NDArray[Any]:

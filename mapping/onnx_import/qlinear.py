@@ -20,7 +20,7 @@ from mapping.onnx_import.codes import (
 from mapping.onnx_import.elementwise import binary, softmax_of
 from mapping.onnx_import.graph import Codes, FileNode, Tensor, Unsupported
 from mapping.onnx_import.layout import concatenated
-from mapping.onnx_import.linear import convolve, multiply, product
+from mapping.onnx_import.linear import broadcast, convolve, multiply, product
 from mapping.onnx_import.pooling import global_mean, pool
 from mapping.onnx_import.walk import Translator, Walk
 
@@ -56,6 +56,7 @@ def _bias(
         return tensor
     scale = weight.codes.scale * (x.params.scale * alpha)
     integers = tensor.value.astype(np.int64)
+    broadcast(integers.shape, scale.shape)  # or it says why not
     codes = Codes(integers, scale, np.zeros((), np.int64), 0, 32, signed=True)
     return replace(tensor, value=(integers * scale).astype(np.float32), codes=codes)
 

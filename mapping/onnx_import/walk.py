@@ -67,8 +67,11 @@ class Walk:
             raise Unsupported(f"input {index} is text")
         return tensor
 
-    def activation(self, node: FileNode, index: int = 0) -> Tensor:
+    def activation(self, node: FileNode, index: int = 0, *, codes: bool = False) -> Tensor:
         """Input `index`, which must come from the network's input, as real values.
+
+        Args:
+            codes: integer codes will do, too.
 
         Raises:
             Unsupported: it is a constant, or integer codes.
@@ -76,7 +79,7 @@ class Walk:
         tensor = self.tensor(node, index)
         if tensor.constant:
             raise Unsupported(f"input {index} is a constant, expected an activation")
-        if tensor.raw:
+        if tensor.raw and not codes:
             raise Unsupported(f"input {index} is integer codes")
         return tensor
 
@@ -116,7 +119,7 @@ class Walk:
         value = self.numbers(node, index, key, batch=batch)
         if value is not None and value.size and value.dtype.kind not in "iu":
             raise Unsupported(f"expected integers, found {value.dtype}")
-        return None if value is None else [int(v) for v in np.atleast_1d(value)]
+        return None if value is None else [int(v) for v in value.reshape(-1)]
 
     def of_batch(self, node: FileNode, index: int, count: int) -> NDArray[np.bool_]:
         """Which of `count` numbers of input `index` follow from the batch size."""
@@ -147,11 +150,13 @@ class Walk:
             The output, bound to the file's output unless `part` is set.
 
         Raises:
-            Unsupported: it would be empty, or its batch is not the first axis.
+            Unsupported: it would be empty or constant, or its batch is not the first axis.
         """
         shape = tuple(int(size) for size in shape)
         if min(shape, default=1) < 1:
             raise Unsupported(f"nothing is left: {readable(shape)}")
+        if all(tensor.constant for tensor in inputs):
+            raise Unsupported("constants alone, expected an activation")
         output = f"{node.outputs[0]}/{part}" if part else node.outputs[0]
         name = self.unique(f"{node.name}/{part}" if part else node.name)
         self.shapes[output] = public_shape(shape)

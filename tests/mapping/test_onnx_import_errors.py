@@ -195,6 +195,12 @@ REASONS = {
         "Reshape", [4], "t", constants={"t": np.float32([0, np.nan])}
     ),
     "Add 'node_y' (input 1 is text)": one("Add", [4], "t", constants={"t": np.asarray(["q"])}),
+    "constant, expected an activation": make_model(
+        [node("Pad", ["c", "p"], "d"), node("Add", ["x", "d"])],
+        {"x": ["N", 3]},
+        ["y"],
+        {"c": np.float32(1), "p": int64()},
+    ),
     "transA": one("Gemm", [4], "w", constants={"w": np.ones((4, 4), np.float32)}, transA=1),
     "training mode": one(
         "BatchNormalization",

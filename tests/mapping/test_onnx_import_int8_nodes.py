@@ -325,6 +325,30 @@ def test_zero_points_that_do_not_go_with_the_scales_are_refused(
         imported(tmp_path, nodes, {**kinds(a=U8), "wq": WEIGHT, **numbers})
 
 
+def test_qlinear_nodes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    names = ["q", "a_s", "a_z", "wq", "ws", "wz", "a_s", "a_z", "bias"]
+    nodes = [
+        node("QuantizeLinear", ["x", "a_s", "a_z"], "q"),
+        node("QLinearConv", names, "k"),
+        node("DequantizeLinear", ["k", "a_s", "a_z"], "y"),
+    ]
+    weight = {"wq": WEIGHT, "ws": np.full(4, 0.01, np.float32), "wz": np.int8(0)}
+    good = {**kinds(a=U8), **weight, "bias": np.zeros(4, np.int32)}
+    imported(tmp_path, nodes, good)
+    with pytest.raises(NetworkError, match=r"QLinearConv .*\(3\) and \(4\) do not broadcast"):
+        imported(tmp_path, nodes, {**good, "bias": np.zeros(3, np.int32)})
+    with pytest.raises(NetworkError, match=r"QLinearConv .*axis 0 of a tensor with 0 axes"):
+        imported(tmp_path, nodes, {**good, "wq": np.int8(3)})
+    with pytest.raises(NetworkError, match=r"QuantizeLinear .*an activation with 0 zero points"):
+        imported(tmp_path, nodes, {**good, "a_z": np.zeros(0, np.uint8)})
+    nodes[0] = node("QuantizeLinear", ["c", "a_s", "a_z"], "q")
+    with pytest.raises(NetworkError, match=r"QLinearConv .*constants alone"):
+        imported(tmp_path, nodes, {**good, "c": np.zeros((1, 3, 6, 6), np.float32)})
+    names = ["a_z", "a_s", "a_z", "m", "a_s", "a_z"]
+    with pytest.raises(NetworkError, match=r"QGemm .*input \(\) does not fit weight"):
+        imported(tmp_path, [contributed("QGemm", names, "y")], {**good, "m": np.uint8([[1]])})
+
+
 def layer_of_codes(
     folder: Path, *before: Any, kind: int = onnx.TensorProto.FLOAT
 ) -> QuantizedNetwork:
