@@ -57,13 +57,13 @@ def classified(
     """(images,) True where the highest logit (of equal ones the first) is the label's.
 
     Raises:
-        DataError: the network's output is not finite.
+        DataError: no highest logit can be told (minus infinity, a class without a chance, may be).
     """
-    wrong = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    wrong = np.flatnonzero(~np.isfinite(logits.max(axis=1)))
     if wrong.size:
         raise DataError(
             f"{network.name}: output {network.outputs[0]!r}: expected finite numbers, "
-            f"found nan or infinity for image {wrong[0]}"
+            f"found {logits[wrong[0]].max()} for image {wrong[0]}"
         )
     right: NDArray[np.bool_] = logits.argmax(axis=1) == labels
     return right
