@@ -8,7 +8,18 @@ from hwsim.device.spec import States
 from mapping.counts import Activity
 from mapping.plan import Plan
 
+_STATES = {
+    States.INDEPENDENT: "fresh at every read",
+    States.MARKOV: "correlated from read to read",
+    States.FROZEN: "frozen",
+}
+
 _ALWAYS = (
+    Assumption(
+        text="A cell takes the energy of the level that it should hold: programming errors, "
+        "drift, stuck cells and the mean of its fluctuation change results, not energy.",
+        source="hwsim.cost.energy",
+    ),
     Assumption(
         text="Latency is that of one inference on an idle chip whose layers begin as soon as the "
         "rows they need are there. Throughput is that of a full pipeline, set by the busiest "
@@ -117,7 +128,7 @@ def _disturbances(arch: Arch) -> list[Assumption]:
     found = []
     fluctuation, programming = arch.device.fluctuation, arch.device.programming
     if fluctuation:
-        states = "fresh at every read" if fluctuation.states is States.INDEPENDENT else "frozen"
+        states = _STATES[fluctuation.states]
         size = (
             f"table {list(fluctuation.table)}"
             if fluctuation.table

@@ -128,7 +128,7 @@ def optimize(asked: Optimization, progress: Progress = silent) -> Optimized:
     """
     grid, where = _grid(asked.grid)
     case = prepare(asked.simulation, progress)
-    _check_voltages(grid, case.arch.tile, where)
+    _check_grid(grid, case.arch.tile, where)
     tuning = _tuning(asked, len(case.images.test.labels))
     integers = right_in_integers(case.network, case.images, progress)
     has_float = case.imported.quantized is None
@@ -207,13 +207,15 @@ def _grid(asked: Path | Grid | None) -> tuple[Grid, str]:
     return asked or Grid(), "grid"
 
 
-def _check_voltages(grid: Grid, tile: TileSpec, where: str) -> None:
-    """Refuse voltages that the drivers cannot make."""
+def _check_grid(grid: Grid, tile: TileSpec, where: str) -> None:
+    """Refuse voltages that the drivers cannot make, and bits that the converters do not have."""
     made = tile.read_voltages_V
     for volt in grid.read_voltages_V:
         if made and volt not in made:
             listed = ", ".join(map(str, made))
             raise SpecError(f"{where}: read_voltages_V: expected some of {listed}, found {volt}")
+    if (bits := max(grid.adc_bits, default=0)) > tile.adc.bits:
+        raise SpecError(f"{where}: adc_bits: expected at most {tile.adc.bits}, found {bits}")
 
 
 def windows_of(asked: Optimization, case: Case) -> Mapping[str, tuple[float, ...]]:

@@ -60,6 +60,8 @@ class Simulation:
             if not isinstance(getattr(self, name), kind):
                 names = ", ".join(str(member) for member in kind)
                 raise SpecError(f"{name}: expected one of {names}, found {getattr(self, name)!r}")
+        if self.faults is not None and self.backend is BackendName.IDEAL:
+            raise SpecError("faults: expected a backend of tiles, found 'ideal'")
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:

@@ -67,13 +67,14 @@ def load_design(path: Path) -> Design:
 
 
 def check_design(design: Design, layers: Iterable[str], tile: TileSpec, where: str) -> None:
-    """Refuse a design that names layers or voltages that do not exist.
+    """Refuse a design that names what does not exist: layers, voltages, bits of converters.
 
     Args:
         layers: names of the network's layers.
         where: the file that the message names.
     Raises:
-        MappingError: an unknown layer, or a voltage that the drivers cannot make.
+        MappingError: an unknown layer, a voltage that the drivers cannot make, or more bits than
+            the converters have.
     """
     known = list(layers)
     for name in design.layers:
@@ -91,4 +92,9 @@ def check_design(design: Design, layers: Iterable[str], tile: TileSpec, where: s
             listed = ", ".join(str(v) for v in voltages)
             raise MappingError(
                 f"{where}: {key}.read_voltage_V: expected one of {listed}, found {volt}"
+            )
+        if knobs.adc_bits is not None and knobs.adc_bits > tile.adc.bits:
+            raise MappingError(
+                f"{where}: {key}.adc_bits: expected at most the converter's {tile.adc.bits}, "
+                f"found {knobs.adc_bits}"
             )

@@ -15,7 +15,8 @@ from hwsim.tile.spec import Knobs, TileSpec
 def array_energy_J(events: EventCounts, device: Device, tile: TileSpec) -> float:
     """Energy of the cells: V^2 * t_pulse * sum of G over all cells and unit pulses.
 
-    G = G_min + level * (G_max - G_min) / max_level; a fluctuation with mean zero adds nothing.
+    G = G_min + level * (G_max - G_min) / max_level, of the level that the cell should hold:
+    errors, drift, stuck cells and the mean of a fluctuation are left out.
     """
     step_S = (device.conductance_max_S - device.conductance_min_S) / ((1 << tile.cell_bits) - 1)
     siemens = device.conductance_min_S * events.cell_pulses + step_S * events.level_pulses

@@ -3,7 +3,7 @@
 import pytest
 
 from codesign.assemble import Run, assemble
-from codesign.assumptions import activity_assumption
+from codesign.assumptions import activity_assumption, stated_assumptions
 from codesign.report import AccuracyResult, Result
 from hwsim.chip.load import load_arch
 from hwsim.cost import Component, energy, leakage_J, load_technology, static_power, total_J
@@ -172,6 +172,23 @@ def test_every_report_states_device_fluctuation_technology_and_figures_with_sour
     assert any("Scenario assumption" in a.source for a in result.assumptions)
     assert len(result.figures) > 50
     assert all(figure.source for figure in result.figures)
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ("independent", "fresh at every"),
+        ("markov", "correlated from read to"),
+        ("frozen", "frozen"),
+    ],
+)
+def test_reports_say_how_long_states_last(states: str, said: str) -> None:
+    dwell = {"high_dwell_s": 1e-6, "low_dwell_s": 1e-6} if states == "markov" else {}
+    assert EMT.device.fluctuation
+    law = EMT.device.fluctuation.replace(states=states, **dwell)
+    arch = EMT.replace(device=EMT.device.replace(fluctuation=law))
+    texts = [a.text for a in stated_assumptions(planned(), arch, TECHNOLOGY)]
+    assert any(f"states {said}" in text for text in texts)
 
 
 def test_how_much_more_a_warm_chip_leaks_is_stated() -> None:

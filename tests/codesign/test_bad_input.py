@@ -193,6 +193,11 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[[Path], str], str]] = {
         missing("no.npz"),
         "no.npz: no such file",
     ),
+    "stuck cells of no tiles": (
+        (*SIMULATE, "--data", "digits", "--backend", "ideal", "--faults"),
+        missing("no.npz"),
+        "faults: expected a backend of tiles, found 'ideal'",
+    ),
     "truncated ONNX": (("map",), truncated_onnx, "cut.onnx: expected an ONNX model"),
     "unsupported operators, all of them": (("map",), unsupported_onnx, "Erf"),
     "unsupported operators, also the last": (("map",), unsupported_onnx, "Det"),

@@ -203,6 +203,7 @@ def test_wrong_input_is_one_line_and_status_2(
     [
         ("adc_bit: [6]", "grid.yaml: adc_bit: unknown key; did you mean 'adc_bits'?"),
         ("redundancies: []", "grid.yaml: redundancies: "),
+        ("adc_bits: [8, 9]", "grid.yaml: adc_bits: expected at most 8, found 9"),
         ("read_voltages_V: [0.17]", "grid.yaml: read_voltages_V: expected some of 0.1, 0.15"),
     ],
 )

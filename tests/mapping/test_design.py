@@ -85,6 +85,16 @@ def test_a_voltage_that_the_drivers_cannot_make_is_named() -> None:
     check_design(design, ["fc"], free, "d.yaml")  # drivers without a list make any voltage
 
 
+def test_more_bits_than_the_converter_has_are_refused() -> None:
+    most = TILE.adc.bits
+    check_design(Design(default=Knobs(adc_bits=most)), [], TILE, "d.yaml")
+    message = (
+        f"^d.yaml: default.adc_bits: expected at most the converter's {most}, found {most + 1}"
+    )
+    with pytest.raises(MappingError, match=message):
+        check_design(Design(default=Knobs(adc_bits=most + 1)), [], TILE, "d.yaml")
+
+
 def test_knobs_change_the_tile_and_none_keeps_it() -> None:
     assert tile_with(TILE, Knobs(redundancy=4)) is TILE
     changed = tile_with(TILE, Knobs(adc_bits=4, read_voltage_V=0.4))
