@@ -140,7 +140,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         own, grid = chosen(asked.network, asked.data, folder)
-        bench(own, grid or Grid().on(own.arch.tile), asked.drop, asked.seeds, folder)
+        bench(own, grid or Grid().on(own.arch), asked.drop, asked.seeds, folder)
 
 
 def chosen(network: str, data: str, folder: Path) -> tuple[Problem, Grid | None]:

@@ -1,5 +1,6 @@
 """From files to a certified design: what `hwsim optimize` does, as a function."""
 
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,16 +14,16 @@ from codesign.flow import Case, prepare, right_in_float
 from codesign.measure import right_in_integers
 from codesign.optimize_places import place_of
 from codesign.simulation import BackendName, Progress, Simulation, silent
+from hwsim.chip.spec import Arch
 from hwsim.cost import technology_of
 from hwsim.errors import DataError, SpecError
 from hwsim.spec import read_yaml, validate
-from hwsim.tile.spec import TileSpec
 from mapping.design import Design, load_design
 from mapping.plan import plan
 from mapping.shapes import layer_shapes
 from optim.allocate import lower_bound_J
 from optim.evaluate import Evaluator
-from optim.grid import Grid
+from optim.grid import Grid, refusal
 from optim.price import Pricing
 from optim.problem import Examples, Problem
 from optim.search import Candidate, Found, Judge, PerLayer
@@ -128,7 +129,7 @@ def optimize(asked: Optimization, progress: Progress = silent) -> Optimized:
     """
     grid, where = _grid(asked.grid)
     case = prepare(asked.simulation, progress)
-    _check_grid(grid, case.arch.tile, where)
+    _check_grid(grid, case.arch, where)
     tuning = _tuning(asked, len(case.images.test.labels))
     integers = right_in_integers(case.network, case.images, progress)
     has_float = case.imported.quantized is None
@@ -151,7 +152,7 @@ def optimize(asked: Optimization, progress: Progress = silent) -> Optimized:
         store = EvaluationStore(asked.store or Path(folder) / "evaluations.sqlite")
         evaluator = Evaluator(problem, store, max(1, round(DESIGN_IMAGES / tuning)), place)
         judge = Judge(evaluator, Pricing(problem), target, progress)
-        maker = TableMaker(evaluator, judge.pricing, grid.on(case.arch.tile), progress)
+        maker = TableMaker(evaluator, judge.pricing, grid.on(case.arch), progress)
         accuracies = (float(reference.mean()) if has_float else None, float(integers.mean()))
         return _searched(case, judge, maker, asked.front, accuracies)
 
@@ -163,8 +164,10 @@ def _searched(
     points: int,
     accuracies: tuple[float | None, float],
 ) -> Optimized:
-    baseline = judge.find(Uniform(judge, maker))
-    start = baseline.candidate.design.default
+    alike = Uniform(judge, maker)
+    # As tuning images alone have it: an error for each of its starts would not add up.
+    start = (alike.cheapest(math.inf) or alike.safest()).design.default
+    baseline = judge.find(alike)
     tables = maker.tables(start)
     layers = PerLayer(judge, tables, start)
     found = judge.find(layers)
@@ -207,15 +210,18 @@ def _grid(asked: Path | Grid | None) -> tuple[Grid, str]:
     return asked or Grid(), "grid"
 
 
-def _check_grid(grid: Grid, tile: TileSpec, where: str) -> None:
-    """Refuse voltages that the drivers cannot make, and bits that the converters do not have."""
-    made = tile.read_voltages_V
+def _check_grid(grid: Grid, arch: Arch, where: str) -> None:
+    """Refuse what is named and cannot be had: voltages, bits, copies, parts of the window."""
+    tile, made = arch.tile, arch.tile.read_voltages_V
     for volt in grid.read_voltages_V:
         if made and volt not in made:
             listed = ", ".join(map(str, made))
             raise SpecError(f"{where}: read_voltages_V: expected some of {listed}, found {volt}")
     if (bits := max(grid.adc_bits, default=0)) > tile.adc.bits:
         raise SpecError(f"{where}: adc_bits: expected at most {tile.adc.bits}, found {bits}")
+    for key, knobs in grid.named():
+        if (why := refusal(arch, knobs)) is not None:
+            raise SpecError(f"{where}: {key}: {why}")
 
 
 def windows_of(asked: Optimization, case: Case) -> Mapping[str, tuple[float, ...]]:

@@ -8,7 +8,7 @@ from codesign.interval import accuracy_interval
 from codesign.optimize import Optimization, Optimized
 from codesign.report.result import AccuracyResult, Assumption, FrontPoint, Result
 from mapping.timing import plan_time
-from optim.certify import confidence_bounds
+from optim.certify import Verdict, confidence_bounds
 from optim.search import Candidate, Found
 from optim.target import Population
 
@@ -57,6 +57,11 @@ def verdict(done: Optimized, found: Found) -> str:
         return (
             f"Certified: {asked}, wrong with a probability of at most {target.error:g}; "
             f"{seen} observations on {_population(done)}, attempt {found.rounds}."
+        )
+    if found.test.verdict is Verdict.MISSED:
+        return (
+            f"Missed: {asked}, found {low:.2%} to {high:.2%} after {seen} observations on "
+            f"{_population(done)}."
         )
     return (
         f"Not certain: {asked}, found {low:.2%} to {high:.2%} after {seen} observations on "

@@ -87,7 +87,8 @@ def log_capital(observations: FloatArray, mean: float) -> FloatArray:
     Args:
         observations: (n,) in [0, 1].
     """
-    gain = np.log1p(BETS[:, None] * (observations / mean - 1.0))
+    with np.errstate(over="ignore"):  # against a mean of almost nothing, any gain is certain
+        gain = np.log1p(BETS[:, None] * (observations / mean - 1.0))
     capital: FloatArray = logsumexp(np.cumsum(gain, axis=1), axis=0) - math.log(BETS.size)
     return capital
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
-from hwsim.chip.spec import Arch
 from hwsim.cost import area, total_J
 from hwsim.events import EventCounts
 from hwsim.tile.spec import Knobs
@@ -97,7 +96,7 @@ class Pricing:
         return best
 
     def _placed(self, design: Design) -> Price:
-        arch, technology = self._unbounded, self.problem.technology
+        arch, technology = self.problem.unbounded, self.problem.technology
         placed = plan(self.problem.shapes, arch, design)
         counts = self.counts(placed)
         interval_s = plan_interval_s(placed, arch, self.problem.network.network)
@@ -108,7 +107,7 @@ class Pricing:
 
     def counts(self, placed: Plan) -> Mapping[str, EventCounts]:
         """Events of one inference, by layer and digital node."""
-        arch = self._unbounded
+        arch = self.problem.unbounded
         counts = plan_counts(placed, arch)
         counts |= digital_counts(self.problem.network.network, arch.precision.input_bits)
         for layer in placed.layers:
@@ -116,19 +115,13 @@ class Pricing:
             counts[layer.name] += drive.pulses(layer, arch)
         return counts
 
-    @cached_property
-    def _unbounded(self) -> Arch:
-        """Settings that do not fit the chip for all layers may do so for some."""
-        arch = self.problem.arch
-        return arch.replace(chip=arch.chip.replace(max_clusters=None))
-
     def _drives(self, dac_bits: int | None) -> Mapping[str, Drive]:
         """Pulses depend on how many bits a digit has, on no other knob."""
         if dac_bits not in self._seen:
-            problem = self.problem
-            placed = plan(problem.shapes, problem.arch, Design(default=Knobs(dac_bits=dac_bits)))
+            problem, arch = self.problem, self.problem.unbounded
+            placed = plan(problem.shapes, arch, Design(default=Knobs(dac_bits=dac_bits)))
             images = problem.tuning.images[:DRIVE_IMAGES]
-            self._seen[dac_bits] = drives(problem.network, placed, problem.arch, images)
+            self._seen[dac_bits] = drives(problem.network, placed, arch, images)
         return self._seen[dac_bits]
 
     @cached_property

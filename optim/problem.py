@@ -42,7 +42,8 @@ class Problem:
 
     calibration: (samples, *input shape) images that set the converters' ranges;
     tuning: images that settings are chosen by;
-    testing: images that a design is certified on, none of them used to choose it;
+    testing: images that a design is certified on, none of them used to choose it (data without
+        a training part calibrate codes and converters on the first of all, without labels);
     windows: parts of the window that the slices of layers use under any design.
     """
 
@@ -69,6 +70,11 @@ class Problem:
     def tuning_logits(self) -> NDArray[np.float32]:
         """(tuning images, classes) of the undisturbed integers."""
         return run(self.network, self.tuning.images, IdealBackend(self.network))
+
+    @cached_property
+    def unbounded(self) -> Arch:
+        """On a chip as large as needed: what does not fit for all layers may do so for some."""
+        return self.arch.replace(chip=self.arch.chip.replace(max_clusters=None))
 
     @property
     def max_tiles(self) -> int | None:

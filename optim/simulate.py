@@ -104,7 +104,7 @@ class Simulator:
         problem, design = self.problem, task.design.windowed(self.problem.windows)
         tiles = TileBackend(
             problem.network,
-            plan(problem.shapes, problem.arch, design),
+            plan(problem.shapes, problem.unbounded, design),
             problem.arch,
             shifts=self._shifts(design),
             seed=problem.seed,
@@ -139,7 +139,7 @@ class Simulator:
         ranged = Knobs(adc_bits=knobs.adc_bits, dac_bits=knobs.dac_bits)
         if ranged not in self._ranges:
             problem = self.problem
-            placed = plan(problem.shapes, problem.arch, Design(default=ranged))
+            placed = plan(problem.shapes, problem.unbounded, Design(default=ranged))
             self._ranges[ranged] = calibrate(
                 problem.network, placed, problem.arch, problem.calibration
             )

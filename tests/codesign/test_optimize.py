@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -18,16 +20,17 @@ import codesign.optimize_places
 from codesign.cli.entry import run
 from codesign.flow import prepare
 from codesign.optimize import Optimization, optimize, problem_of
-from codesign.optimize_record import beats
+from codesign.optimize_record import beats, verdict
 from codesign.report import FrontPoint, load_result
 from codesign.simulation import Simulation
 from codesign.sweep.processes import Processes
 from hwsim.errors import HwsimError
 from mapping.design import Design, load_design
 from optim.grid import Grid
+from optim.search import Found
 from optim.simulate import Simulator, Task
 from optim.store import EvaluationStore
-from optim.target import Population
+from optim.target import Population, Target
 from tests.reference.three_layers import write_three_layers
 
 GRID = {
@@ -163,6 +166,18 @@ def test_too_few_images_end_with_status_1_and_an_interval(
 
 
 @pytest.mark.parametrize(
+    ("share", "word"), [(1.0, "Certified"), (0.92, "Not certain"), (0.5, "Missed")]
+)
+def test_the_words_are_those_of_the_test(share: float, word: str) -> None:
+    """Against at least 0.9, after 200 observations."""
+    target = Target(np.ones(400, bool), np.ones(400, bool), accuracy=0.9, error=0.05)
+    test = target.test(target.error).after(np.diff(np.floor(np.arange(201) * share)))
+    done: Any = SimpleNamespace(judge=SimpleNamespace(target=target), in_float=1.0)
+    found = Found(SimpleNamespace(), test, 1)  # type: ignore[arg-type]
+    assert verdict(done, found).startswith(f"{word}: an accuracy of at least 0.9")
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ([], "hwsim optimize: expected one of --target-accuracy and --max-drop"),
@@ -204,6 +219,7 @@ def test_wrong_input_is_one_line_and_status_2(
         ("adc_bit: [6]", "grid.yaml: adc_bit: unknown key; did you mean 'adc_bits'?"),
         ("redundancies: []", "grid.yaml: redundancies: "),
         ("adc_bits: [8, 9]", "grid.yaml: adc_bits: expected at most 8, found 9"),
+        ("conductance_scales: [1, 0.01]", "grid.yaml: conductance_scales: "),
         ("read_voltages_V: [0.17]", "grid.yaml: read_voltages_V: expected some of 0.1, 0.15"),
     ],
 )
