@@ -14,7 +14,6 @@ served.
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 
 from hwsim.chip.timing import Cause, Flow, Station
 
@@ -217,20 +216,20 @@ def held_until(flow: Flow, traces: Sequence[Trace]) -> list[list[int]]:
     """For each station and wave of the first inference: when its result has been read last.
 
     A station has read what a wave needs when the wave has left its first step; one without
-    steps when its own readers have.
+    steps when its own readers have.  What nobody reads is held no longer than it takes to write.
     """
     held = [own.finished[: s.waves] for s, own in zip(flow.stations, traces, strict=True)]
     for index in reversed(range(len(flow.stations))):
         station, own = flow.stations[index], traces[index]
-        released = list(accumulate(own.left[0], max)) if own.left else held[index]
+        released = own.left[0] if own.left else held[index]
         for need in station.needs:
-            source, reader = held[need.station], 0
-            for wave in range(need.until[-1]):
-                # The last wave that reads it; what nobody reads is held no longer.
-                while reader + 1 < station.waves and need.first[reader + 1] <= wave:
-                    reader += 1
-                if need.first[reader] <= wave:
-                    source[wave] = max(source[wave], released[reader])
+            source = held[need.station]
+            read: dict[tuple[int, int], int] = {}  # by span: when the last wave has read it
+            for wave, span in enumerate(zip(need.first, need.until, strict=True)):
+                read[span] = max(read.get(span, 0), released[wave])
+            for (first, until), cycle in read.items():
+                for wave in range(first, until):
+                    source[wave] = max(source[wave], cycle)
     return held
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim.chip.load import load_arch
-from hwsim.chip.pipeline import trace
+from hwsim.chip.pipeline import held_until, trace
 from hwsim.chip.spec import Arch
 from hwsim.chip.timing import Cause
 from hwsim.tile.schedule import mvm_interval_cycles
@@ -83,6 +83,26 @@ def test_every_wave_of_a_network_finishes_in_the_cycle_of_the_stepwise_simulatio
     placed = plan(layer_shapes(network), arch, replicas=replicas)
     flow, _ = plan_flow(placed, arch, network)
     assert [own.finished for own in trace(flow, images)] == finish_times(flow, images)
+
+
+@given(networks(), chips(), st.integers(1, 4))
+@settings(max_examples=40)
+def test_a_result_is_held_until_every_wave_that_needs_it_has_read_it(
+    network: Network, arch: Arch, replicas: int
+) -> None:
+    flow, _ = plan_flow(plan(layer_shapes(network), arch, replicas=replicas), arch, network)
+    traces = trace(flow)
+    held = held_until(flow, traces)
+    for number, own in enumerate(traces):
+        for wave, written in enumerate(own.finished):
+            read = [
+                (traces[index].left[0] if station.steps else held[index])[reader]
+                for index, station in enumerate(flow.stations)
+                for need in station.needs
+                for reader in range(station.waves)
+                if need.station == number and need.first[reader] <= wave < need.until[reader]
+            ]
+            assert held[number][wave] == max([written, *read])
 
 
 @given(networks(), chips(), st.integers(1, 4))

@@ -79,6 +79,18 @@ def test_rows_that_a_window_has_passed_leave_the_buffer() -> None:
     assert 3 * 16 * 4 < time.buffer_bytes["a"] < 5 * 16 * 4
 
 
+@pytest.mark.parametrize("between", [False, True])
+def test_rows_that_no_window_touches_wait_for_nobody(between: bool) -> None:
+    graph = Graph(4, 16).add(conv("a", "x"), 4, 3)
+    if between:  # takes no time, and hands on all rows but the ones that nobody reads
+        graph.add(Node("turned", "transpose", ("a",), "turned", {"perm": (0, 1, 3, 2)}))
+    last = graph.nodes[-1].output
+    network = graph.add(conv("b", last, 1, 4, 0), 4, 1).network()
+    time = plan_time(plan(layer_shapes(network), EMT, replicas=1), EMT, network)
+    # A row that is read, or all where columns become rows, and the value that is written.
+    assert time.buffer_bytes["a"] == (16 * 16 * 4 if between else 16 * 4 + 4)
+
+
 @pytest.mark.parametrize(
     ("op", "attributes", "key"),
     [
