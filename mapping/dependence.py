@@ -85,7 +85,7 @@ def node_rows(node: Node, shapes: Sizes) -> Rows:
     source = shapes[node.inputs[0]]
     if node.op == "mean" and len(source) == AXES and ROW_AXIS in mean_axes(node, AXES):
         return Rows(1, source[ROW_AXIS], reach=Reach.RUNNING)
-    if count == 1 or node.op not in _WINDOWS:
+    if len(shapes[node.output]) != AXES or node.op not in _WINDOWS:
         return Rows(count, count)
     seen = _WINDOWS[node.op](node, shapes)
     return Rows(count, count) if seen is None else Rows(count, count, *seen)
