@@ -8,6 +8,7 @@ proportion to its tiles there.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
 from hwsim.chip.spec import Arch
 from hwsim.chip.timing import Cause, Flow, Need, Station, Step, Use
@@ -27,11 +28,13 @@ DOUBLE = 2  # registers between two steps of a replica: one is filled while the 
 
 @dataclass(frozen=True)
 class Stored:
-    """Where a station's results wait to be read: (cluster, share), and bits per wave and in all."""
+    """Where a station's results wait to be read: (clusters, share of each), and bits per wave and
+    in all.
+    """
 
     bits_per_wave: int
     bits: int
-    places: tuple[tuple[int, Fraction], ...]
+    places: tuple[tuple[range, Fraction], ...]
 
 
 @dataclass
@@ -53,26 +56,32 @@ class _Chip:
     def spread(
         self, tiles: range, what: str, amount: int, per_cycle: int, clusters: int = 1
     ) -> tuple[Use, ...]:
-        """`amount` over the units that each serve `clusters` of the clusters of `tiles`."""
+        """`amount` over the units that each serve `clusters` of the clusters of `tiles`.
+
+        Of units in the same state the one in the middle of `tiles` stands for all.
+        """
         if not amount:
             return ()
         size = clusters * self.arch.chip.tiles_per_cluster
+        middle = tiles[len(tiles) // 2] // size
         return tuple(
-            self.use(f"{what} {unit}", ceil_div(amount * count, len(tiles) * per_cycle))
-            for unit, count in shares(tiles, size)
+            self.use(
+                f"{what} {middle if middle in units else units[0]}",
+                ceil_div(amount * count, len(tiles) * per_cycle),
+            )
+            for units, count in runs(tiles, size)
         )
 
 
-def shares(tiles: range, size: int) -> Iterator[tuple[int, int]]:
-    """(unit, how many of `tiles` lie in it), units being `size` consecutive tiles.
+def runs(tiles: range, size: int) -> Iterator[tuple[range, int]]:
+    """(units, how many of `tiles` lie in each of them), units being `size` consecutive tiles.
 
-    Units between the first and the last hold nothing else and are in the same state at any time:
-    the middle one stands for all.
+    Units between the first and the last hold nothing else and are in the same state at any time.
     """
     first, last = tiles[0] // size, tiles[-1] // size
-    middle = tiles[len(tiles) // 2] // size
-    for unit in sorted({first, middle, last}):
-        yield unit, min(tiles.stop, (unit + 1) * size) - max(tiles.start, unit * size)
+    for start, stop in pairwise(sorted({first, first + 1, last, last + 1})):
+        inside = min(tiles.stop, (start + 1) * size) - max(tiles.start, start * size)
+        yield range(start, stop), inside
 
 
 def _replica(layer: LayerPlan, number: int) -> range:
@@ -123,8 +132,8 @@ def _sent(
     bits = layer.groups * layer.cols * following.precision.input_bits
     sink = range(following.first_tile, following.first_tile + following.tiles)
     places = tuple(
-        (cluster, Fraction(tiles, len(sink)))
-        for cluster, tiles in shares(sink, spec.tiles_per_cluster)
+        (clusters, Fraction(tiles, len(sink)))
+        for clusters, tiles in runs(sink, spec.tiles_per_cluster)
     )
     chip.stored[layer.name] = Stored(bits, bits * layer.mvms_per_inference, places)
     largest = max(share for _, share in places)
@@ -241,4 +250,5 @@ class _Graph:
     def store(self, node: Node, waves: int, cluster: int) -> None:
         values = elements(self.network.shapes[node.output])
         bits = values * self.chip.arch.precision.input_bits
-        self.chip.stored[node.name] = Stored(ceil_div(bits, waves), bits, ((cluster, Fraction(1)),))
+        place = (range(cluster, cluster + 1), Fraction(1))
+        self.chip.stored[node.name] = Stored(ceil_div(bits, waves), bits, (place,))

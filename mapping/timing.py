@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate, pairwise
 
 from hwsim.chip.pipeline import (
     StationTime,
@@ -18,12 +19,14 @@ from hwsim.chip.pipeline import (
 )
 from hwsim.chip.spec import Arch
 from hwsim.chip.timing import Flow
+from hwsim.errors import MappingError
 from hwsim.tile.geometry import ceil_div
 from mapping.network import Network
 from mapping.plan import Plan
 from mapping.stations import Stored, plan_flow
 
 BYTE = 8
+MAX_OVERFLOWS = 10**6  # clusters, all of which are listed
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def plan_time(plan: Plan, arch: Arch, network: Network | None = None) -> PlanTim
     """Time of a plan; `network` as for `plan_flow`.
 
     Raises:
-        MappingError: as `plan_flow`.
+        MappingError: as `plan_flow`; or more buffers overflow than can be listed.
     """
     flow, stored = plan_flow(plan, arch, network)
     traces = trace(flow)
@@ -96,7 +99,7 @@ def plan_time(plan: Plan, arch: Arch, network: Network | None = None) -> PlanTim
         {name: ceil_div(bits, BYTE) for name, bits in waiting.items()},
         overflows,
         {
-            name: tuple(sorted(c for c, _ in stored[name].places if c in overflows))
+            name: tuple(c for c in overflows if any(c in run for run, _ in stored[name].places))
             for name in waiting
         },
     )
@@ -120,9 +123,21 @@ def _overflows(
     waiting: Mapping[str, int], stored: Mapping[str, Stored], buffer_bytes: int
 ) -> dict[int, int]:
     """Bytes by cluster where the layers' peaks together exceed the buffer."""
-    bits: dict[int, Fraction] = {}
+    change: dict[int, Fraction] = {}  # of bits, from the cluster before
     for name, amount in waiting.items():
-        for cluster, share in stored[name].places:
-            bits[cluster] = bits.get(cluster, Fraction(0)) + amount * share
-    needed = {cluster: math.ceil(amount / BYTE) for cluster, amount in sorted(bits.items())}
-    return {cluster: amount for cluster, amount in needed.items() if amount > buffer_bytes}
+        for clusters, share in stored[name].places:
+            for edge, bits in ((clusters.start, amount), (clusters.stop, -amount)):
+                change[edge] = change.get(edge, Fraction(0)) + bits * share
+    edges = sorted(change)
+    needed = [math.ceil(bits / BYTE) for bits in accumulate(change[edge] for edge in edges)]
+    runs = [
+        (range(*edge), amount)
+        for edge, amount in zip(pairwise(edges), needed, strict=False)
+        if amount > buffer_bytes
+    ]
+    if (found := sum(len(clusters) for clusters, _ in runs)) > MAX_OVERFLOWS:
+        raise MappingError(
+            f"chip.buffer_bytes: expected at most {MAX_OVERFLOWS} clusters whose buffers overflow, "
+            f"found {found}"
+        )
+    return {cluster: amount for clusters, amount in runs for cluster in clusters}

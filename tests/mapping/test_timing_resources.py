@@ -71,6 +71,35 @@ def test_a_chain_needs_room_for_the_whole_result_of_a_layer() -> None:
     assert plan_time(plan(layers, tight, replicas=1), tight).overflows == {0: needed}
 
 
+def test_every_cluster_whose_buffer_overflows_is_listed() -> None:
+    layers = [
+        LayerShape(name="a", rows=100, cols=800, mvms_per_inference=4),
+        LayerShape(name="b", rows=128 * 10, cols=16),
+    ]
+    arch = EMT.replace(chip=EMT.chip.replace(tiles_per_group=1, groups_per_cluster=2))
+    placed = plan(layers, arch, replicas=1)
+    inside = placed.layers[1]
+    clusters = range(inside.first_tile // 2, (inside.first_tile + inside.tiles - 1) // 2 + 1)
+    tight = arch.replace(chip=arch.chip.replace(buffer_bytes=16))
+    time = plan_time(placed, tight)
+    assert tuple(time.overflows) == time.crowded["a"] == tuple(clusters)
+    assert len(clusters) > 3
+    total = sum(time.buffer_bytes.values())
+    assert total <= sum(time.overflows.values()) < total + len(clusters)  # whole bytes in each
+
+
+def test_more_buffers_that_overflow_than_can_be_listed_are_counted() -> None:
+    layers = [
+        LayerShape(name="a", rows=1, cols=10**9, mvms_per_inference=10),
+        LayerShape(name="b", rows=10**9, cols=1000),
+    ]
+    arch = EMT.replace(chip=EMT.chip.replace(buffer_bytes=1))
+    with pytest.raises(
+        MappingError, match=r"chip.buffer_bytes: expected at most 1000000 clusters .*, found \d+$"
+    ):
+        plan_time(plan(layers, arch, replicas=1), arch)
+
+
 def test_rows_that_a_window_has_passed_leave_the_buffer() -> None:
     graph = Graph(4, 16).add(conv("a", "x"), 4, 3).add(conv("b", "a"), 4, 3)
     network = graph.network()
