@@ -4,7 +4,8 @@ Rows are all driven in every phase; cells hold the heaviest pattern the encoding
 phase lasts as long as the schedule says.  Inputs arrive as fast as the rows take them;
 results leave at the ratio of a group's output to its input register; every bit is written
 once and read once, moved over the bus once and over one router.  Units of a cluster work
-once per clock cycle.  These rules reproduce ISAAC's published table (see the tests).
+once per clock cycle.  These rules reproduce ISAAC's published table (see the tests), which has
+no requantiser.
 """
 
 from hwsim.chip.spec import Arch
@@ -57,6 +58,7 @@ def full_activity(arch: Arch) -> EventCounts:
         activation_ops=chip.activation_units_per_cluster * tile.clock_Hz,
         pool_ops=chip.pool_units_per_cluster * tile.clock_Hz,
         elementwise_ops=chip.shift_adds_per_cluster * tile.clock_Hz,
+        requantizations=chip.requantizers_per_cluster * tile.clock_Hz,
     )
 
 
@@ -81,6 +83,7 @@ def static_power(arch: Arch, technology: Technology, clusters: float = 1) -> dic
         Component.ACTIVATION: rates.activation_ops * t.activation.static_J,
         Component.POOLING: rates.pool_ops * t.pooling.static_J,
         Component.ELEMENTWISE: rates.elementwise_ops * t.adder.static_J,
+        Component.REQUANTIZER: rates.requantizations * t.requantizer.static_J,
     }
     return {component: clusters * warm * power for component, power in watts.items()}
 

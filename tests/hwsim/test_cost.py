@@ -29,6 +29,7 @@ from hwsim.cost import (
     technologies,
     total_J,
 )
+from hwsim.cost.technology import with_value
 from hwsim.device.spec import Scenario
 from hwsim.errors import SpecError
 from hwsim.events import ZERO, EventCounts
@@ -165,6 +166,21 @@ def test_leakage_grows_with_temperature_and_nothing_else_does() -> None:
     assert leakage_J(rooms[1], EMT_32, 3, 1e-6) == near(3e-6 * total_J(hot))
     assert energy(full_activity(EMT), EMT, EMT_32) == energy(full_activity(EMT), rooms[1], EMT_32)
     assert area(rooms[1], EMT_32) == area(EMT, EMT_32)
+
+
+#: The component that each section of a technology prices, where its name is another.
+RENAMED = {"pooling": Component.POOLING, "adder": Component.ELEMENTWISE}
+SHARED = [key for key, part in EMT_32 if hasattr(part, "static_share")]
+
+
+@pytest.mark.parametrize("section", [key for key in SHARED if key != "link"])  # no such events
+def test_a_static_share_moves_energy_from_events_to_leakage(section: str) -> None:
+    """The power at full activity stays, whatever part of it flows anyway."""
+    component = RENAMED.get(section) or Component(section)
+    prices = [with_value(EMT_32, f"{section}.static_share", share) for share in (0.0, 0.5)]
+    none, half = (static_power(EMT, price)[component] for price in prices)
+    assert none == 0 < half
+    assert peak_power(EMT, prices[1])[component] == near(peak_power(EMT, prices[0])[component])
 
 
 @given(st.floats(200, 600), st.floats(200, 600))

@@ -74,8 +74,7 @@ def test_every_figure_with_a_range_that_changes_a_price_has_its_row() -> None:
     # Converters of other resolutions, growth outside the table, links, switches are not in use.
     unused = {key for key in ranged if key.startswith(("adc.points", "link.", "power_switch."))}
     unused -= {"adc.points.4.energy", "adc.points.4.area"}
-    # The buffer has the published 64 KB; a busy cluster requantises nothing.
-    unused |= {"adc.energy_growth", "adc.area_growth", "buffer.growth", "requantizer.energy"}
+    unused |= {"adc.energy_growth", "adc.area_growth", "buffer.growth"}  # of the published 64 KB
     assert rows == ranged - unused - {"leakage_growth"}  # of no consequence at 300 K
     hot = EMT.replace(scenario=Scenario(temperature_K=358.0))
     assert {row.key for row in sensitivity(BUSY, hot, TECHNOLOGY)} == ranged - unused
