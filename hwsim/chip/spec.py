@@ -8,26 +8,30 @@ from hwsim.device.spec import Device, Scenario
 from hwsim.spec import Spec
 from hwsim.tile.spec import Precision, TileSpec
 
+LARGEST = 2**40  # bytes, bits or units: as good as infinite
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+CountOrZero = Annotated[int, Field(ge=0, le=LARGEST)]
+
 
 class ChipSpec(Spec):
     """Tiles share registers in a group (ISAAC: IMA), a buffer and a router in a cluster."""
 
-    tiles_per_group: Annotated[int, Field(ge=1)]
-    groups_per_cluster: Annotated[int, Field(ge=1)]
-    max_clusters: Annotated[int, Field(ge=1)] | None = None  # None: as many as the network needs
-    shift_adds_per_group: Annotated[int, Field(ge=1)]
-    input_register_bytes: Annotated[int, Field(ge=1)]  # per group
-    output_register_bytes: Annotated[int, Field(ge=1)]  # per group
-    buffer_bytes: Annotated[int, Field(ge=1)]  # per cluster
-    bus_bits: Annotated[int, Field(ge=1)]  # buffer to groups, bits per beat
-    clusters_per_router: Annotated[int, Field(ge=1)] = 1
-    flit_bits: Annotated[int, Field(ge=1)] = 32
-    cluster_register_bytes: Annotated[int, Field(ge=0)] = 0  # results before the buffer
-    activation_units_per_cluster: Annotated[int, Field(ge=0)] = 1
-    shift_adds_per_cluster: Annotated[int, Field(ge=0)] = 1  # partial sums and tensor additions
-    requantizers_per_cluster: Annotated[int, Field(ge=1)] = 1
-    pool_units_per_cluster: Annotated[int, Field(ge=0)] = 1
-    offchip_links: Annotated[int, Field(ge=0)] = 0  # per chip
+    tiles_per_group: Annotated[int, Field(ge=1, le=10**6)]
+    groups_per_cluster: Annotated[int, Field(ge=1, le=10**6)]
+    max_clusters: Count | None = None  # None: as many as the network needs
+    shift_adds_per_group: Count
+    input_register_bytes: Count  # per group
+    output_register_bytes: Count  # per group
+    buffer_bytes: Count  # per cluster
+    bus_bits: Count  # buffer to groups, bits per beat
+    clusters_per_router: Count = 1
+    flit_bits: Count = 32
+    cluster_register_bytes: CountOrZero = 0  # results before the buffer
+    activation_units_per_cluster: CountOrZero = 1
+    shift_adds_per_cluster: CountOrZero = 1  # partial sums and tensor additions
+    requantizers_per_cluster: Count = 1
+    pool_units_per_cluster: CountOrZero = 1
+    offchip_links: CountOrZero = 0  # per chip
     power_gating: bool = False  # tiles are switched off between products (hwsim.cost.leakage)
 
     @property

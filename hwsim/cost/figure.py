@@ -7,19 +7,22 @@ from pydantic import Field, model_validator
 from hwsim.spec import Spec
 from hwsim.units import Ratio
 
+LARGEST = 1e30  # no figure in any unit here comes near; products of some stay finite
+Positive = Annotated[Ratio, Field(gt=0, le=LARGEST)]
+
 
 class Uncertainty(Spec):
     """The range a figure may lie in, as factors of its value, and why."""
 
     low: Annotated[Ratio, Field(ge=0, le=1)]
-    high: Annotated[Ratio, Field(ge=1)]
+    high: Annotated[Ratio, Field(ge=1, le=LARGEST)]
     source: Annotated[str, Field(min_length=1)]  # evidence, or `assumption: ...`
 
 
 class Figure(Spec):
     """One physical figure."""
 
-    value: Annotated[Ratio, Field(ge=0)]  # how many of the entry's own `unit`
+    value: Annotated[Ratio, Field(ge=0, le=LARGEST)]  # how many of the entry's own `unit`
     unit: str
     source: Annotated[str, Field(min_length=1)]
     node: str | None = None  # where it differs from the file's own
@@ -79,6 +82,7 @@ class VoltageFigure(Figure):
 class LengthFigure(Figure):
     """Metres."""
 
+    value: Positive
     unit: Literal["m"]
 
 
@@ -91,6 +95,7 @@ class PowerFigure(Figure):
 class BytesFigure(Figure):
     """Bytes."""
 
+    value: Positive
     unit: Literal["B"]
 
 

@@ -7,6 +7,7 @@ extends (hwsim.cost.scaling); the file's own keys are at the new node already.  
 new value needs its own source: nothing but the unit is inherited.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from hwsim.chip.spec import Arch
+from hwsim.cost.activity import peak_power
+from hwsim.cost.area import area
 from hwsim.cost.part import part
 from hwsim.cost.scaling import scaled
 from hwsim.cost.switch import power_switch
@@ -70,10 +73,20 @@ def technology_of(arch: Arch) -> Technology:
     """The technology that an architecture names, with a price for all that the chip has.
 
     Raises:
-        SpecError: as `load_technology`, or as `power_switch`.
+        SpecError: as `load_technology`, or as `power_switch`; or a price is not finite, where
+            its growth is a power that overflows.
     """
     technology = load_technology(arch.technology, f"{arch.name}: technology")
     power_switch(arch, technology)
+    try:
+        prices = [*area(arch, technology).values(), *peak_power(arch, technology).values()]
+    except ArithmeticError:
+        prices = [math.inf]
+    if not all(map(math.isfinite, prices)):
+        raise SpecError(
+            f"{arch.name}: technology: expected finite prices of this chip, found figures of "
+            f"{technology.name!r} that overflow"
+        )
     return technology
 
 

@@ -96,8 +96,8 @@ class TileSpec(Spec):
     adc: Adc
     noise: ReadNoise | None = None  # None: neither thermal, shot nor converter noise
     wires: Wires | None = None  # of gated cells (1T1R, hwsim.tile.gated); None: no resistance
-    clock_Hz: Annotated[Hertz, Field(gt=0, le=1e12)]
-    read_cycles: Annotated[int, Field(ge=1)]  # clock cycles the word lines are driven per phase
+    clock_Hz: Annotated[Hertz, Field(ge=1, le=1e12)]
+    read_cycles: Annotated[int, Field(ge=1, le=10**9)]  # cycles word lines are driven per phase
     read_voltage_V: ReadVoltage
     read_voltages_V: tuple[ReadVoltage, ...] = ()  # what drivers can make
 

@@ -16,11 +16,13 @@ from hwsim.cost import (
     load_technology,
     static_power,
     technologies,
+    technology_of,
     total_J,
 )
 from hwsim.cost.figure import Figure, ShareFigure, Uncertainty
 from hwsim.cost.part import part, parts
 from hwsim.cost.technology import Block, Memory
+from hwsim.device.spec import Scenario
 from hwsim.errors import SpecError
 from hwsim.events import EventCounts
 from hwsim.spec import validate
@@ -154,6 +156,18 @@ def test_keys_beside_a_component_are_put_over_it(tmp_path: Path) -> None:
         ("adc: {energy_growth: null}", "adc: energy_growth: energy_growth, area_growth belong"),
         ("adc: {extends: adc-survey}", "adc.survey.feature_size: missing; it must be given"),
         ("mesh_wire: {energy: {value: 1, unit: J/m}}", "mesh_wire.energy.source: missing"),
+        (
+            "requantizer: {energy: {value: 1.0e+31, source: t}}",
+            "requantizer.energy.value: expected less than or equal to 1e+30, found 1e+31",
+        ),
+        (
+            "buffer: {extends: sram-45nm, capacity: {value: 0, source: t}}",
+            "buffer.capacity.value: expected greater than 0, found 0",
+        ),
+        (
+            "feature_size: {value: 0, source: t}",
+            "feature_size.value: expected greater than 0, found 0",
+        ),
         ("scale_to: 16", "scale_to: expected a mapping, found 16"),
         (
             "scale_to: {feature_size_m: 3.0e-9, supply_V: 0.8}",
@@ -169,6 +183,27 @@ def test_mistakes_in_a_technology_are_one_line_that_names_the_key(
         load_technology(file_with(tmp_path, text))
     assert "\n" not in str(found.value)
     assert "mine.yaml" in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "buffer: {extends: sram-45nm, growth: {value: 1.0e+30, source: t}}",
+        "leakage_growth: {value: 1.0e+30, source: t}",
+        "adc: {extends: adc-survey, survey: "
+        "{feature_size: {value: 3.2e-8, unit: m, source: t}, fom_slope: {value: 1.0e+9, source: "
+        "t}}}",
+    ],
+)
+def test_prices_that_overflow_on_a_chip_are_one_line(tmp_path: Path, text: str) -> None:
+    arch = EMT.replace(
+        technology=str(file_with(tmp_path, text)),
+        chip=EMT.chip.replace(buffer_bytes=2**30),
+        scenario=Scenario(temperature_K=358.0),
+    )
+    message = "^emt: technology: expected finite prices of this chip, found figures of 'mine'"
+    with pytest.raises(SpecError, match=message):
+        technology_of(arch)
 
 
 def test_a_file_that_extends_nothing_cannot_be_scaled(tmp_path: Path) -> None:

@@ -298,7 +298,7 @@ def test_a_figure_without_source_or_with_a_wrong_unit_does_not_load(path: str) -
         ({"source": None}, f"file: {path}.source: missing; it must be given"),
         ({"source": ""}, f"file: {path}.source: string should have at least 1 character"),
         ({"unit": "pJ"}, f"file: {path}.unit: expected '"),
-        ({"value": -1.0}, f"file: {path}.value: expected greater than or equal to 0, found -1.0"),
+        ({"value": -1.0}, f"file: {path}.value: expected greater than "),
     ):
         with pytest.raises(SpecError, match=re.escape(message)):
             validate(Technology, broken(path, change), "file")

@@ -110,6 +110,22 @@ def test_a_technology_file_is_named_relative_to_the_architecture(tmp_path: Path)
             "tile.noise.converter_A: expected less than or equal to 1, found 2",
         ),
         (
+            f"extends: emt\nchip: {{tiles_per_group: 1{'0' * 400}}}",
+            "chip.tiles_per_group: expected less than or equal to 1000000, found 1",
+        ),
+        (
+            "extends: emt\nchip: {bus_bits: 1099511627777}",
+            "chip.bus_bits: expected less than or equal to 1099511627776, found 1099511627777",
+        ),
+        (
+            "extends: emt\ntile: {read_cycles: 1000000001}",
+            "tile.read_cycles: expected less than or equal to 1000000000, found 1000000001",
+        ),
+        (
+            "extends: emt\ntile: {clock_Hz: 1e-300}",
+            "tile.clock_Hz: expected greater than or equal to 1, found 1e-300",
+        ),
+        (
             "extends: emt\nscenario: {time_s: 1e13}",
             r"scenario.time_s: expected less than or equal to 1e\+12, found 1",
         ),
