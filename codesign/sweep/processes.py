@@ -1,17 +1,19 @@
-"""Tasks on processes of this machine; a process that dies costs the tasks it held."""
+"""Tasks on processes of this machine; a process that dies costs the task it held.
+
+Each has a connection of its own: one that is killed halfway through an answer ends it, where the
+pipe that an executor of the standard library shares among its processes would stay open.
+"""
 
 import multiprocessing
 import os
 import signal
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
-from threading import Event, Lock, Thread
-from typing import Any, Self, final
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from threading import Thread
+from typing import Any, NamedTuple, Self, final
 
 from threadpoolctl import threadpool_limits
 
@@ -24,7 +26,6 @@ MAX_LOSSES = 3  # processes that die on a task before it is given up
 
 #: An answer, of what is the same for all tasks and of a task.
 Evaluate = Callable[[Any, Any], Answer]
-Waiting = deque[tuple[str, Any]]
 
 
 def on_processes(tasks: Mapping[str, Task], workers: int) -> Iterator[tuple[str, Answer]]:
@@ -35,6 +36,14 @@ def on_processes(tasks: Mapping[str, Task], workers: int) -> Iterator[tuple[str,
 
 def _point(_shared: None, task: Task) -> Answer:
     return evaluate(task)
+
+
+class _Held(NamedTuple):
+    """A task, and the process that has it."""
+
+    process: BaseProcess
+    key: str
+    task: Any
 
 
 @final
@@ -51,82 +60,66 @@ class Processes:
         self._workers = workers
         self._evaluate = evaluate
         self._shared = shared
-        self._pool: ProcessPoolExecutor | None = None
-        self._pipe: tuple[Connection, Connection] | None = None
+        self._context = multiprocessing.get_context("spawn")
+        self._idle: list[tuple[Connection, BaseProcess]] = []
+        self._all: list[BaseProcess] = []
 
     def __enter__(self) -> Self:
+        self._listening, self._held = self._context.Pipe(duplex=False)
         return self
 
-    def __exit__(self, failed: object, *_: object) -> None:
-        self._end(at_once=failed is not None)
+    def __exit__(self, *_: object) -> None:
+        self._held.close()  # nobody waits for what is under way
+        for process in self._all:
+            process.join()
+        self._listening.close()
 
     def answers(self, tasks: Mapping[str, Any]) -> Iterator[tuple[str, Answer]]:
-        """Keys and answers as they come.
-
-        Whatever was under way when a process died is tried again by itself, so that no task is
-        blamed for a process that another one killed.
-        """
-        waiting: Waiting = deque(tasks.items())
-        suspects: Waiting = deque()
+        """Keys and answers as they come; what a process held when it died is tried again."""
+        waiting = deque(tasks.items())
+        running: dict[Connection, _Held] = {}
         losses: Counter[str] = Counter()
-        while waiting:
-            yield from self._until_one_dies(waiting, suspects, self._workers)
-        while suspects:
-            key, task = suspects.popleft()
-            yield from self._until_one_dies(deque([(key, task)]), suspects, 1)
-            if suspects and suspects[-1][0] == key:
-                losses[key] += 1
-                if losses[key] == MAX_LOSSES:
-                    suspects.pop()
-                    yield key, {"failed": f"the process that simulates it died {MAX_LOSSES} times"}
+        try:
+            while waiting or running:
+                while waiting and len(running) < self._workers:
+                    self._hand_out(*waiting.popleft(), running)
+                for connection in wait(list(running)):
+                    assert isinstance(connection, Connection)
+                    process, key, task = running.pop(connection)
+                    try:
+                        answer = connection.recv()
+                    except (EOFError, OSError):
+                        losses[key] += 1
+                        if losses[key] < MAX_LOSSES:
+                            waiting.append((key, task))
+                        else:
+                            why = f"the process that simulates it died {MAX_LOSSES} times"
+                            yield key, {"failed": why}
+                        continue
+                    self._idle.append((connection, process))
+                    if isinstance(answer, Exception):
+                        raise answer
+                    yield key, answer
+        finally:
+            for held in running.values():  # nobody will read their answers
+                held.process.kill()
 
-    def _until_one_dies(
-        self, waiting: Waiting, lost: Waiting, workers: int
-    ) -> Iterator[tuple[str, Answer]]:
-        """Answers until all are there or a process dies; what was under way is added to `lost`."""
-        running: dict[Future[Answer], tuple[str, Any]] = {}
-        before = len(lost)
-        while running or (waiting and len(lost) == before):
-            while waiting and len(lost) == before and len(running) < workers:
-                try:
-                    with _interrupts_held():
-                        running[self._started().submit(_answer, waiting[0][1])] = waiting[0]
-                except BrokenProcessPool:
-                    lost.append(waiting[0])
-                waiting.popleft()
-            for done in wait(running, return_when=FIRST_COMPLETED).done:
-                item = running.pop(done)
-                if isinstance(done.exception(), BrokenProcessPool):
-                    lost.append(item)
-                else:
-                    yield item[0], done.result()
-        if len(lost) > before:
-            self._end()
+    def _hand_out(self, key: str, task: Any, running: dict[Connection, _Held]) -> None:
+        connection, process = self._idle.pop() if self._idle else self._started()
+        running[connection] = _Held(process, key, task)
+        with suppress(ConnectionError):  # a process that has died is noticed when it is read
+            connection.send(task)
 
-    def _started(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pipe = context.Pipe(duplex=False)
-            own_threads = max(1, threads() // self._workers)
-            self._pool = ProcessPoolExecutor(
-                self._workers,
-                context,
-                initializer=_start,
-                initargs=(self._pipe[0], own_threads, self._evaluate, self._shared),
-            )
-        return self._pool
-
-    def _end(self, at_once: bool = False) -> None:
-        pool, pipe = self._pool, self._pipe
-        self._pool = self._pipe = None
-        if pool is None or pipe is None:
-            return
-        listening, held = pipe
-        if at_once:
-            held.close()  # nobody waits for what is under way
-        pool.shutdown(cancel_futures=True)
-        held.close()
-        listening.close()
+    def _started(self) -> tuple[Connection, BaseProcess]:
+        here, there = self._context.Pipe()
+        own_threads = max(1, threads() // self._workers)
+        arguments = (there, self._listening, own_threads, self._evaluate, self._shared)
+        process = self._context.Process(target=_serve, args=arguments, daemon=True)
+        with _interrupts_held():
+            process.start()
+        there.close()  # the other end is its alone: what it leaves behind ends with it
+        self._all.append(process)
+        return here, process
 
 
 @contextmanager
@@ -142,44 +135,27 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-#: How long a process that is to leave waits for an answer that is on its way: in steps of this.
-_STEP_S, _STEPS = 0.1, 20
-_gate = Lock()  # without it, a process neither begins nor ends to compute
-_computing = Event()
-_own: list[Callable[[Any], Answer]] = []  # of a process: what answers tasks
-
-
-def _start(listening: Connection, own_threads: int, evaluate: Evaluate, shared: Any) -> None:
-    """Set a new process up: its share of the cores, no answer to Ctrl-C, a shared kernel cache."""
+def _serve(
+    tasks: Connection, listening: Connection, own_threads: int, evaluate: Evaluate, shared: Any
+) -> None:
+    """A process: its share of the cores, no answer to Ctrl-C, a shared kernel cache; then tasks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["HWSIM_THREADS"] = str(own_threads)
     threadpool_limits(own_threads)
     lock_kernel_cache()
-    _own.append(lambda task: evaluate(shared, task))
     Thread(target=_leave_with, args=(listening,), daemon=True).start()
-
-
-def _answer(task: Any) -> Answer:
-    with _gate:
-        _computing.set()
-    try:
-        return _own[0](task)
-    finally:
-        with _gate:
-            _computing.clear()
+    with suppress(EOFError, ConnectionError):
+        while True:
+            task = tasks.recv()
+            try:
+                answer: Answer | Exception = evaluate(shared, task)
+            except Exception as error:  # noqa: BLE001 - raised again where it was asked
+                answer = error
+            tasks.send(answer)
 
 
 def _leave_with(listening: Connection) -> None:
-    """End when the other end does, but not halfway through an answer that is being sent.
-
-    The pool would wait for the rest of it for ever.  One that is sent whole finds the pool's own
-    word to end.
-    """
+    """End when the other end does, whatever is under way."""
     with suppress(EOFError, OSError):
         listening.recv_bytes()
-    for _ in range(_STEPS):
-        with _gate:
-            if _computing.is_set():
-                os._exit(0)
-        time.sleep(_STEP_S)
     os._exit(0)

@@ -1,6 +1,7 @@
 """Sweeps on processes and on a cluster: the same results, whatever dies on the way."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -8,6 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from multiprocessing.connection import wait
+from operator import mul
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -229,6 +232,29 @@ def test_an_interrupt_does_not_wait_for_half_an_answer(start):
     command = [sys.executable, "-c", INTERRUPTED_WHILE_SENDING]
     running = start(command, stdout=subprocess.PIPE, text=True)
     assert running.communicate(timeout=PATIENCE_S)[0] == "ended\n" * 3
+
+
+@pytest.mark.slow
+def test_a_process_killed_halfway_through_an_answer_costs_no_task(monkeypatch):
+    """What is left in the pipe of 128 MiB ends with it: the pool does not wait for the rest."""
+    from codesign.sweep import processes
+
+    killed = []
+
+    def killing(connections):
+        ready = wait(connections)  # an answer has begun to come
+        if not killed:
+            killed.extend(multiprocessing.active_children())
+            for process in killed:
+                process.kill()
+                process.join()
+        return ready
+
+    monkeypatch.setattr(processes, "wait", killing)
+    with processes.Processes(1, mul, b"0") as own:
+        found = dict(own.answers({"long": 1 << 27}))
+    assert len(killed) == 1
+    assert found == {"long": b"0" * (1 << 27)}
 
 
 class _Dies:
