@@ -21,8 +21,8 @@ def array_J(**knobs):
 
 
 def test_no_knob_changes_nothing():
-    assert tile_with(ARCH.tile, Knobs(redundancy=4)) is ARCH.tile
-    assert device_with(ARCH.device, Knobs(redundancy=4)) is ARCH.device
+    assert tile_with(ARCH.tile, Knobs(redundancy=4)) == ARCH.tile
+    assert device_with(ARCH.device, Knobs(redundancy=4)) == ARCH.device
 
 
 def test_cells_take_energy_in_proportion_to_the_window_above_the_lowest_conductance():

@@ -96,7 +96,7 @@ def test_more_bits_than_the_converter_has_are_refused() -> None:
 
 
 def test_knobs_change_the_tile_and_none_keeps_it() -> None:
-    assert tile_with(TILE, Knobs(redundancy=4)) is TILE
+    assert tile_with(TILE, Knobs(redundancy=4)) == TILE
     changed = tile_with(TILE, Knobs(adc_bits=4, read_voltage_V=0.4))
     assert (changed.adc.bits, changed.read_voltage_V) == (4, 0.4)
     assert changed.replace(adc=TILE.adc, read_voltage_V=0.2) == TILE
