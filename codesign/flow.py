@@ -228,8 +228,7 @@ def _activity(measured: Measured) -> Assumption:
 
 def recorded(asked: Simulation, command: str, images: Images) -> Provenance:
     """Command, versions and what was read."""
-    files = {"network": asked.network, "design": asked.design, "scheme": asked.scheme}
-    files |= {"faults": asked.faults}
+    files = {key: getattr(asked, key) for key in ("network", "design", "scheme", "faults")}
     if not isinstance(asked.arch, Arch) and Path(asked.arch).is_file():
         files["arch"] = Path(asked.arch)
     named = {key: file for key, file in files.items() if isinstance(file, Path)}

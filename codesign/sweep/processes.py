@@ -7,6 +7,7 @@ pipe that an executor of the standard library shares among its processes would s
 import multiprocessing
 import os
 import signal
+import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -150,6 +151,7 @@ def _serve(
             try:
                 answer: Answer | Exception = evaluate(shared, task)
             except Exception as error:  # noqa: BLE001 - raised again where it was asked
+                error.add_note(traceback.format_exc())
                 answer = error
             tasks.send(answer)
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import wait
-from operator import mul
+from operator import mul, truediv
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -212,7 +212,7 @@ def test_an_asked_end_keeps_what_processes_have_finished(tmp_path, start, sent, 
 
 INTERRUPTED_WHILE_SENDING = """
 import time
-from operator import mul
+from operator import mul, truediv
 from codesign.sweep.processes import Processes
 
 for wait_s in (0.0, 0.05, 0.2):
@@ -255,6 +255,18 @@ def test_a_process_killed_halfway_through_an_answer_costs_no_task(monkeypatch):
         found = dict(own.answers({"long": 1 << 27}))
     assert len(killed) == 1
     assert found == {"long": b"0" * (1 << 27)}
+
+
+@pytest.mark.slow
+def test_a_defect_in_a_process_says_where_it_is():
+    from codesign.sweep.processes import Processes
+
+    with (
+        pytest.raises(ZeroDivisionError) as caught,
+        Processes(1, truediv, 1) as own,
+    ):
+        list(own.answers({"none": 0}))
+    assert "in _serve" in "".join(caught.value.__notes__)
 
 
 class _Dies:
