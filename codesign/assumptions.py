@@ -16,9 +16,9 @@ _STATES = {
 
 _ALWAYS = (
     Assumption(
-        text="A cell takes the energy of the level that it should hold: programming errors, "
-        "drift, stuck cells and the mean of its fluctuation change results, not energy.",
-        source="hwsim.cost.energy",
+        text="A cell takes the energy of what cells of its level conduct on average over devices, "
+        "in the scenario; stuck cells of a fault map change results, not energy.",
+        source="hwsim.tile.held",
     ),
     Assumption(
         text="Latency is that of one inference on an idle chip whose layers begin as soon as the "

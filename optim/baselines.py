@@ -78,6 +78,7 @@ def cells_J(pricing: Pricing, design: Design) -> float:
             counts[layer.name],
             device_with(arch.device, layer.knobs),
             tile_with(arch.tile, layer.knobs),
+            arch.scenario,
         )
         for layer in placed.layers
     )

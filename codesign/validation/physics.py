@@ -35,7 +35,7 @@ def _one_cell(case: Case) -> Arch:
 def read_energy(case: Case) -> float:
     """Joules of one read of one cell."""
     cell, events = _one_cell(case), EventCounts(cell_pulses=1, level_pulses=1)
-    return array_energy_J(events, cell.device, cell.tile)
+    return array_energy_J(events, cell.device, cell.tile, Scenario())
 
 
 def read_noise(case: Case) -> float:

@@ -6,20 +6,23 @@ from hwsim.chip.spec import Arch
 from hwsim.cost.area import conversion_rate_Hz, hop_m
 from hwsim.cost.components import Component
 from hwsim.cost.technology import Technology
-from hwsim.device.spec import Device
+from hwsim.device.spec import Device, Scenario
 from hwsim.events import EventCounts
+from hwsim.tile.held import held_conductance
 from hwsim.tile.knobs import device_with, tile_with
 from hwsim.tile.spec import Knobs, TileSpec
 
 
-def array_energy_J(events: EventCounts, device: Device, tile: TileSpec) -> float:
+def array_energy_J(
+    events: EventCounts, device: Device, tile: TileSpec, scenario: Scenario
+) -> float:
     """Energy of the cells: V^2 * t_pulse * sum of G over all cells and unit pulses.
 
-    G = G_min + level * (G_max - G_min) / max_level, of the level that the cell should hold:
-    errors, drift, stuck cells and the mean of a fluctuation are left out.
+    G = lowest + level * step is what cells conduct on average in the scenario
+    (`hwsim.tile.held`): where nothing disturbs them, from G_min to G_max.
     """
-    step_S = (device.conductance_max_S - device.conductance_min_S) / ((1 << tile.cell_bits) - 1)
-    siemens = device.conductance_min_S * events.cell_pulses + step_S * events.level_pulses
+    held = held_conductance(device, tile.cell_bits, scenario)
+    siemens = held.lowest_S * events.cell_pulses + held.step_S * events.level_pulses
     return tile.read_voltage_V**2 * tile.unit_pulse_s * siemens
 
 
@@ -36,7 +39,7 @@ def energy(
     swing_J = technology.driver.swing_J(tile.cols, tile.read_voltage_V)
     conversion_J = technology.adc.conversion_J(tile.adc.bits, conversion_rate_Hz(arch.tile))
     by_component = {
-        Component.ARRAY: array_energy_J(events, device, tile),
+        Component.ARRAY: array_energy_J(events, device, tile, arch.scenario),
         Component.DRIVER: events.row_swings * swing_J * (1 - technology.driver.static_share.value),
         Component.ADC: events.conversions * conversion_J * (1 - technology.adc.static_share.value),
     }

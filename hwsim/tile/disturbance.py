@@ -95,7 +95,7 @@ class Disturbance:
     sigma: NDArray[np.float64]  # (levels,)
     duty: float
     frozen: bool
-    lowest: float  # G_min: no deviation takes level + this below zero
+    lowest: float  # G_min
     traps: int = 1
     refresh_rate_Hz: float = 0.0  # of chains with finite dwell times; 0: fresh or frozen
     drift_mean: float = 0.0  # nu * ln(t / t0): mean and spread over cells
@@ -140,6 +140,11 @@ class Disturbance:
         lasting = self.sigma.any() or (self.frozen and self.amplitude.any())
         aged = self.drift_mean > 0 or self.drift_sigma > 0
         return bool(lasting or aged or self.stuck_on > 0 or self.stuck_off > 0)
+
+    @property
+    def reference(self) -> float:
+        """What is taken off every cell; no deviation takes level + this below zero."""
+        return self.lowest * math.exp(-self.drift_mean if self.followed else 0.0)
 
     @property
     def fluctuates(self) -> bool:
@@ -206,13 +211,14 @@ def _deviation(
         error = disturbance.sigma[levels] * normals(levels, (*place, _PROGRAMMING))
         value += np.where(free, error, 0.0)
     if disturbance.drift_mean > 0 or disturbance.drift_sigma > 0:
-        value = np.where(free, _drifted(value, disturbance, place), value)
+        stays = value + disturbance.lowest - disturbance.reference
+        value = np.where(free, _drifted(value, disturbance, place), stays)
     if disturbance.frozen and disturbance.amplitude.any():
         for trap in range(disturbance.traps):
             words = _words(levels.size, (*place, _STATES, trap)).reshape(levels.shape)
             high = words < np.uint32(disturbance.duty * 2.0**32)
             value += disturbance.amplitude[levels] * np.where(high, 1.0, -1.0)
-    physical: NDArray[np.float64] = np.maximum(value, -disturbance.lowest) - levels
+    physical: NDArray[np.float64] = np.maximum(value, -disturbance.reference) - levels
     return physical
 
 
@@ -236,8 +242,7 @@ def _drifted(
     if disturbance.drift_sigma > 0:
         exponent += disturbance.drift_sigma * normals(value, (*place, _DRIFT))
     conductance = (value + disturbance.lowest) * np.exp(-np.maximum(exponent, 0.0))
-    mean = disturbance.drift_mean if disturbance.followed else 0.0
-    aged: NDArray[np.float64] = conductance - disturbance.lowest * math.exp(-mean)
+    aged: NDArray[np.float64] = conductance - disturbance.reference
     return aged
 
 

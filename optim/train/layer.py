@@ -32,10 +32,13 @@ _DECAYED = -60.0  # exponents below lead to denormal numbers, which took four fi
 @final
 @dataclass(frozen=True)
 class CellEnergy:
-    """Energy of one unit pulse on a cell in J: at the lowest conductance, and per level."""
+    """Energy of one unit pulse on a cell in J: at the lowest level, and per level above.
 
-    lowest_J: float
-    level_J: float
+    With the whole window in use, and with the least share; between them on lines.
+    """
+
+    whole_J: tuple[float, float]
+    part_J: tuple[float, float]
     columns: int  # cells of a weight
     neighbours: NDArray[np.int64]  # (groups,) groups whose columns a word line crosses
 
@@ -318,11 +321,12 @@ class CodedLayer(nn.Module):
         return tuple(shape)
 
     def _energy(self, codes: Tensor, weight: Tensor) -> Tensor:
-        """Cells' energy per image: V^2 t (G_min * pulses * cells + step * pulses * levels)."""
+        """Cells' energy per image: V^2 t (lowest G * pulses * cells + step * pulses * levels)."""
         energy = self.hardware.energy
+        lowest_J, level_J = self._cell_J()
         pulses, copies = looked_up(self.pulses, codes), self.rho.clamp(min=1.0)
-        sizes = [looked_up(table, weight) for table in self.levels]
-        levels = torch.stack([p * s for p, s in zip(self.parts, sizes, strict=True)]).sum(dim=0)
+        slices = zip(self.slice_scales, self.levels, strict=True)
+        levels = torch.stack([part * looked_up(of, weight) for part, of in slices]).sum(dim=0)
         outputs = 0 if self.node.op == "conv" else -1
         if self.node.attributes.get("group", 1) == 1:
             levels = levels.sum(dim=outputs, keepdim=True)
@@ -333,8 +337,15 @@ class CodedLayer(nn.Module):
             )
             rows = (energy.columns * crossed).reshape(-1, *[1] * (levels.dim() - 1))
             rows = rows.expand_as(levels)
-        cells = copies * (energy.lowest_J * rows + energy.level_J * levels)
+        cells = copies * (lowest_J * rows + level_J * levels)
         return self.product(pulses.mean(dim=0, keepdim=True), cells).sum()
+
+    def _cell_J(self) -> list[Tensor]:
+        """Energy of a pulse on a cell in the window in use: at the lowest level, per level."""
+        energy, least = self.hardware.energy, self.hardware.lowest
+        used = (1 - self.rho.clamp(max=1.0)) / (1 - least) if least < 1 else torch.zeros(())
+        pairs = zip(energy.whole_J, energy.part_J, strict=True)
+        return [whole + used * (part - whole) for whole, part in pairs]
 
     def product(self, inputs: Tensor, weight: Tensor) -> Tensor:
         """The node's sums of products of framed inputs, without bias."""

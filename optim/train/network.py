@@ -1,16 +1,17 @@
 """A network in codes that can be trained: every tensor as the hardware holds it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.chip.spec import Arch
-from hwsim.device.fluctuation import level_step
-from hwsim.device.spec import AmplitudeLaw
+from hwsim.cost import array_energy_J
+from hwsim.device.spec import AmplitudeLaw, Device
 from hwsim.errors import NetworkError
+from hwsim.events import EventCounts
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.knobs import device_with
 from mapping.coded_operators import digital_evaluation
@@ -240,28 +241,37 @@ def _hardware(layer: LayerPlan, arch: Arch, shifts: Mapping[str, int]) -> LayerH
     geometry, knobs = layer.geometry(arch.tile), layer.knobs
     single = Geometry(geometry.tile, geometry.precision)
 
-    def noise(share: float) -> ProductNoise:
-        device = device_with(arch.device, knobs.replace(conductance_scale=share))
-        return ProductNoise.of(single, device, arch.scenario, shift).simplest()
-
     table = arch.device.fluctuation and arch.device.fluctuation.law is AmplitudeLaw.TABLE
     lowest = 1.0 if table else RHO_LIMITS[0]
+    devices = [
+        device_with(arch.device, knobs.replace(conductance_scale=share)) for share in (1.0, lowest)
+    ]
+    whole, part = (
+        ProductNoise.of(single, device, arch.scenario, shift).simplest() for device in devices
+    )
     return LayerHardware(
-        noise(1.0),
-        noise(lowest),
+        whole,
+        part,
         lowest,
-        _cell_energy(layer, arch, single),
+        _cell_energy(layer, arch, single, devices),
         layer.rows * layer.groups_per_array / single.inputs_per_array,
         single.tile.averaging,
     )
 
 
-def _cell_energy(layer: LayerPlan, arch: Arch, geometry: Geometry) -> CellEnergy:
-    tile = geometry.tile
-    joules = tile.read_voltage_V**2 * tile.unit_pulse_s
+def _cell_energy(
+    layer: LayerPlan, arch: Arch, geometry: Geometry, devices: Sequence[Device]
+) -> CellEnergy:
+    """Of cells that use the whole window and the least share of it."""
+
+    def joules(device: Device, pulse: EventCounts) -> float:
+        return array_energy_J(pulse, device, geometry.tile, arch.scenario)
+
+    cell, level = EventCounts(cell_pulses=1), EventCounts(level_pulses=1)
+    whole, part = ((joules(device, cell), joules(device, level)) for device in devices)
     return CellEnergy(
-        lowest_J=joules * arch.device.conductance_min_S,
-        level_J=joules * level_step(arch.device, tile.cell_bits),
+        whole_J=whole,
+        part_J=part,
         columns=geometry.columns_per_weight,
         neighbours=crossed_groups(layer),
     )

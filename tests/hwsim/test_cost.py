@@ -146,9 +146,10 @@ def test_nothing_costs_nothing_and_every_count_costs_something() -> None:
 def test_a_cells_read_energy_is_v_squared_g_t_by_hand() -> None:
     # One cell at its highest level, 40 uS, 0.2 V, 10 ns: 16 fJ.
     events = EventCounts(cell_pulses=1, level_pulses=3)
-    assert array_energy_J(events, EMT.device, EMT.tile) == near(0.2**2 * 40e-6 * 10e-9)
+    lowest = EventCounts(cell_pulses=1)
+    assert array_energy_J(events, EMT.device, EMT.tile, Scenario()) == near(0.2**2 * 40e-6 * 10e-9)
     # At level zero its conductance is the window's lower end.
-    assert array_energy_J(EventCounts(cell_pulses=1), EMT.device, EMT.tile) == near(4e-16)
+    assert array_energy_J(lowest, EMT.device, EMT.tile, Scenario()) == near(4e-16)
 
 
 def test_a_pulse_of_a_multi_bit_driver_is_a_part_of_the_read() -> None:

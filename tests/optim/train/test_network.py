@@ -179,24 +179,39 @@ def test_accuracy_under_noise_is_that_on_tiles(data_dir):
     assert right[0] == pytest.approx(right[1], abs=0.08)
 
 
+def aged(arch):
+    """The architecture with cells that conduct something else than their levels."""
+    from_test = {"source": "of this test"}
+    device = arch.device.replace(
+        conductance_min_S=0.0,
+        programming={"sigma_absolute": 0.05} | from_test,
+        drift={"nu_mean": 0.05, "nu_sigma": 0.02, "start_s": 1.0} | from_test,
+        faults={"stuck_on": 0.02, "stuck_off": 0.1} | from_test,
+        fluctuation=arch.device.fluctuation.replace(duty=0.2).model_dump(),
+    )
+    return arch.replace(device=device.model_dump(), scenario={"time_s": 1e6})
+
+
+@pytest.mark.parametrize("arch", [ARCH, aged(ARCH)])
 @pytest.mark.parametrize("scales", [None, [0.3, 0.45, 0.8]])
 @pytest.mark.parametrize("asymmetric", [False, True])
 @pytest.mark.parametrize("dac_bits", [1, 4])
-def test_energy_is_the_reported_one(tmp_path, dac_bits, asymmetric, scales):
+def test_energy_is_the_reported_one(tmp_path, dac_bits, asymmetric, scales, arch):
     quantized, images = small(tmp_path, asymmetric=asymmetric)
     rho = [0.5, 1.0, 2.0, 4.0, 0.25, 3.0]
     base = Knobs(dac_bits=dac_bits)
-    network = sharing(coded(quantized, design=Design(default=base)), rho, scales)
+    network = sharing(coded(quantized, arch, Design(default=base)), rho, scales)
     with torch.no_grad():
         _, energies = network(torch.from_numpy(images))
     design = design_of(network.rho(), base, scales=network.slice_scales())
     assert all((knobs.slice_scales is None) == (scales is None) for knobs in design.layers.values())
-    placed = plan(layer_shapes(quantized), ARCH, design)
-    seen = drives(quantized, placed, ARCH, images)
+    placed = plan(layer_shapes(quantized), arch, design)
+    seen = drives(quantized, placed, arch, images)
     for layer, found in zip(placed.layers, energies.tolist(), strict=True):
-        counts = seen[layer.name].pulses(layer, ARCH)
-        device, tile = device_with(ARCH.device, layer.knobs), tile_with(ARCH.tile, layer.knobs)
-        assert found == pytest.approx(array_energy_J(counts, device, tile), rel=2e-5), layer.name
+        counts = seen[layer.name].pulses(layer, arch)
+        device, tile = device_with(arch.device, layer.knobs), tile_with(arch.tile, layer.knobs)
+        reported = array_energy_J(counts, device, tile, arch.scenario)
+        assert found == pytest.approx(reported, rel=2e-5), layer.name
 
 
 def test_energy_falls_when_any_share_falls(tmp_path):
