@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from importlib.metadata import version
 from typing import Any
 
 from codesign.sweep.cluster import Cluster
 from codesign.sweep.processes import Processes
+from hwsim.build import build
 from hwsim.errors import HwsimError
 from optim.evaluate import Place
 from optim.problem import Problem
@@ -47,7 +47,7 @@ def _checked(place: Cluster | Processes, tasks: Mapping[str, Task]) -> Iterator[
 
 
 def _answer(simulator: Simulator, task: Any) -> Answer:
-    here, asked = version("hwsim"), simulator.problem.content["hwsim"]
+    here, asked = build(), simulator.problem.content["hwsim"]
     if here != asked:
         return {"failed": f"a worker with hwsim {here} where {asked} is asked for"}
     return simulator.answer(task)

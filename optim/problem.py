@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.build import build
 from hwsim.chip.spec import Arch
 from hwsim.cost import Technology
 from hwsim.device.spec import States
@@ -98,7 +98,7 @@ class Problem:
     def content(self) -> Mapping[str, Any]:
         """All that a result depends on besides the design, for the key of an evaluation."""
         content: dict[str, Any] = {
-            "hwsim": version("hwsim"),
+            "hwsim": build(),
             "network": self._network_digest,
             "arch": _digest(self.arch.model_dump_json()),
             "calibration": _digest(self.calibration),

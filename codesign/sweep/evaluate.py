@@ -1,11 +1,11 @@
 """One point, wherever it is computed: in this process, in another, on another machine."""
 
-from importlib import metadata
 from typing import Any
 
 from codesign.datasets import read_description
 from codesign.flow import simulate
 from codesign.sweep.points import Task, network_digest
+from hwsim.build import build
 from hwsim.errors import HwsimError
 
 #: {"result": record}, {"invalid": reason} or {"failed": reason}.
@@ -28,7 +28,7 @@ def evaluate(task: Task) -> Answer:
 
 def _missing(task: Task) -> str:
     """What this place lacks for the question to be answered; empty: nothing."""
-    here, asked = metadata.version("hwsim"), task.question["version"]
+    here, asked = build(), task.question["version"]
     if here != asked:
         return f"expected a worker with hwsim {asked}, found {here}"
     network, data = task.simulation.network, read_description(task.simulation.data)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any, final
 
@@ -12,6 +11,7 @@ from codesign.report.provenance import sha256
 from codesign.simulation import Simulation
 from codesign.sweep.sample import Values
 from codesign.sweep.spec import NESTED, PointSettings, SweepSpec, nested_keys
+from hwsim.build import build
 from hwsim.chip.load import arch_presets, extended_arch
 from hwsim.chip.spec import Arch
 from hwsim.cost import technology_of
@@ -139,7 +139,7 @@ class Resolver:
         assert isinstance(arch, Arch)
         assert isinstance(design, Design)
         return {
-            "version": metadata.version("hwsim"),
+            "version": build(),
             "network": network_name(asked.network),
             "network_sha256": self._network(asked.network),
             "images_sha256": self._image(asked.data, asked.samples),

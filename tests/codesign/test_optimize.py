@@ -360,6 +360,6 @@ def test_a_simulator_that_has_worked_can_be_sent_on(small_simulator: Simulator) 
 def test_a_worker_of_another_version_is_refused(
     small_simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(codesign.optimize_places, "version", lambda _name: "0.0.1")
+    monkeypatch.setattr(codesign.optimize_places, "build", lambda: "0.0.1")
     found = codesign.optimize_places._answer(small_simulator, None)
     assert found["failed"].startswith("a worker with hwsim 0.0.1 where ")
