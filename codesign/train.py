@@ -110,13 +110,14 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
         asked.checkpoint,
         asked.start,
         belongs=_belongs(asked, case),
-        calibrate=lambda own: _shifts(case, untrained, own),
+        calibrate=lambda own: _shifts(case, _designed(case, network, untrained), own),
+        teacher=case.imported.network,
         resume=asked.resume,
     )
     make_folder(asked.out)
     history = training.run(lambda done, steps: progress("training", done, steps))
     scales = network.slice_scales()
-    design = design_of(network.rho(), untrained.default, windows=has_windows(case), scales=scales)
+    design = _designed(case, network, untrained)
     files = tuple(asked.out / name for name in WRITTEN)
     export_network(network.integers(), files[0])
     write_whole(files[1], design.to_yaml())
@@ -184,10 +185,17 @@ def coded_network(case: Case, design: Design) -> CodedNetwork:
     return CodedNetwork(case.network, placed, case.arch, _shifts(case, design, case.network))
 
 
+def _designed(case: Case, network: CodedNetwork, untrained: Design) -> Design:
+    """The design of a network as it is trained so far."""
+    windows, scales = has_windows(case), network.slice_scales()
+    return design_of(network.rho(), untrained.default, windows=windows, scales=scales)
+
+
 def _shifts(case: Case, design: Design, network: QuantizedNetwork) -> dict[str, int]:
-    """Ranges of the converters that `simulate` would read a network of these layers with."""
-    placed = plan(layer_shapes(network), case.arch, design)
-    return calibrate(network, placed, case.arch, case.images.calibration)
+    """Ranges of the converters that `simulate` would read these layers with, however many tiles."""
+    arch = case.arch.unbounded
+    placed = plan(layer_shapes(network), arch, design)
+    return calibrate(network, placed, arch, case.images.calibration)
 
 
 def training_examples(data: str, network: Network, count: int | None) -> Examples:

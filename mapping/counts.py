@@ -145,10 +145,11 @@ def measured_pulses(
     columns = layer.cols * layer.geometry(arch.tile).columns_per_weight
     levels = np.tensordot(slice_scales(layer, len(row_levels)), row_levels, 1)
     per_group = row_pulses.sum(axis=1, dtype=np.float64)
+    crossed = crossed_groups(layer.groups, layer.groups_per_array)
     return EventCounts(
         row_pulses=float(per_group.sum()) * layer.col_blocks * redundancy,
         row_swings=float(row_swings.sum()) * layer.col_blocks * redundancy,
-        cell_pulses=float(per_group @ crossed_groups(layer)) * columns * redundancy,
+        cell_pulses=float(per_group @ crossed) * columns * redundancy,
         level_pulses=float((row_pulses.astype(np.float64) * levels).sum()) * redundancy,
     )
 
@@ -158,10 +159,9 @@ def slice_scales(layer: LayerPlan, slices: int) -> NDArray[np.float64]:
     return np.array(layer.knobs.slice_scales or (1.0,) * slices)
 
 
-def crossed_groups(layer: LayerPlan) -> NDArray[np.int64]:
-    """(groups,) groups whose columns a word line crosses: all those packed onto its array."""
-    size = layer.groups_per_array
-    return np.minimum(layer.groups - np.arange(layer.groups) // size * size, size)
+def crossed_groups(groups: int, size: int) -> NDArray[np.int64]:
+    """(groups,) groups whose columns a word line crosses: all of the `size` on its array."""
+    return np.minimum(groups - np.arange(groups) // size * size, size)
 
 
 def middle_cluster(layer: LayerPlan, chip: ChipSpec) -> int:

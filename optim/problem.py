@@ -74,7 +74,7 @@ class Problem:
     @cached_property
     def unbounded(self) -> Arch:
         """On a chip as large as needed: what does not fit for all layers may do so for some."""
-        return self.arch.replace(chip=self.arch.chip.replace(max_clusters=None))
+        return self.arch.unbounded
 
     @property
     def max_tiles(self) -> int | None:

@@ -22,6 +22,7 @@ Left out: drift, stuck cells, resistive lines, offsets of converters, clipping.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, final
 
@@ -35,6 +36,7 @@ from hwsim.tile.encoding import encode, phase_weights, slice_weights
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.noise import column_noise
 from hwsim.tile.schedule import phase_cycles
+from hwsim.tile.spec import Compensation
 
 FloatArray = NDArray[np.float64]
 
@@ -60,16 +62,6 @@ class ProductNoise:
     converter: FloatArray  # (slices,) variance of a product from one array: its converters' noise
     conversions: float  # sum of squared weights of the conversions of a product from one array
     shift: int = 0  # log2 of the converter's least significant bit in level steps
-
-    def simplest(self) -> Self:
-        """Tables with the fewest sums of products, within a hundredth of these.
-
-        Where all digits are of one unit pulse, the current's noise is one with the cells'.
-        """
-        variance, current = self.variance, self.current
-        if np.array_equal(self.squares, self.lengths):
-            variance, current = variance + current, np.zeros_like(current)
-        return replace(self, variance=_evened(variance), current=_evened(current))
 
     @classmethod
     def of(cls, geometry: Geometry, device: Device, scenario: Scenario, shift: int = 0) -> Self:
@@ -97,8 +89,13 @@ class ProductNoise:
             phase_s = phase_cycles(geometry) / tile.clock_Hz
             kept = math.exp(-phase_s * disturbance.refresh_rate_Hz)
 
+        every = weights.sum(axis=0)
+        dummy = tile.compensation is Compensation.DUMMY
+
         def summed(of_level: NDArray[Any], power: int) -> FloatArray:
             total: FloatArray = (weights**power * of_level[lanes]).sum(axis=0)
+            if dummy:  # its cells hold nothing, and are taken off every lane of an array
+                total += (-every if power == 1 else every * every.sum()) * of_level[0]
             return total
 
         return cls(
@@ -116,8 +113,25 @@ class ProductNoise:
         )
 
 
-#: Relative difference of a table's entries that sums of products leave aside.
+#: Relative difference that sums of products leave aside.
 _EVEN = 0.01
+
+
+def simplest(noises: Sequence[ProductNoise]) -> tuple[ProductNoise, ...]:
+    """Tables of one layer in several windows with the fewest sums, within a hundredth of these.
+
+    Where all digits are of one unit pulse, or the current's noise is next to nothing, it is one
+    with the cells'.
+    """
+    alike = all(np.array_equal(noise.squares, noise.lengths) for noise in noises)
+    small = all((noise.current <= _EVEN * noise.variance).all() for noise in noises)
+    found = []
+    for noise in noises:
+        variance, current = noise.variance, noise.current
+        if alike or small:
+            variance, current = variance + current, np.zeros_like(current)
+        found.append(replace(noise, variance=_evened(variance), current=_evened(current)))
+    return tuple(found)
 
 
 def _evened(table: FloatArray) -> FloatArray:

@@ -52,3 +52,8 @@ class Arch(Spec):
     precision: Precision = Precision()
     scenario: Scenario = Scenario()
     technology: Annotated[str, Field(min_length=1)]  # a name in hwsim/cost/technology
+
+    @property
+    def unbounded(self) -> "Arch":
+        """On a chip as large as needed."""
+        return self.replace(chip=self.chip.replace(max_clusters=None))

@@ -4,19 +4,21 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.peripherals.requantizer import real_multiplier
 from hwsim.tile.spec import Averaging
-from mapping.lower import window
+from mapping.counts import crossed_groups
 from mapping.network import LayerIntegers, Node, QuantParams
 from optim.product_noise import ProductNoise
 from optim.train._torch import Tensor, nn, torch
 from optim.train.layout import at, normal
+from optim.train.products import between, framed, groups_of, packed, product
 from optim.train.straight import looked_up, places, rounded, saturated
+from optim.train.windows import at_windows
 
 #: Shares of a cell's energy that training may choose: copies above one, less window below.
 RHO_LIMITS = (0.25, 8.0)
@@ -40,7 +42,6 @@ class CellEnergy:
     whole_J: tuple[float, float]
     part_J: tuple[float, float]
     columns: int  # cells of a weight
-    neighbours: NDArray[np.int64]  # (groups,) groups whose columns a word line crosses
 
 
 @final
@@ -48,17 +49,21 @@ class CellEnergy:
 class LayerHardware:
     """What disturbs a layer and what its cells take, with one cell per weight digit.
 
-    whole: noise with the whole window in use; part: with the share `lowest`, the least that rho
-    may take.  Between them variances are interpolated as powers of rho, which is exact for
-    fluctuation that does not depend on the level.
+    noises: with the parts of the window in use of `window_shares(lowest)`, the least that rho
+    may take.
     """
 
-    whole: ProductNoise
-    part: ProductNoise
+    noises: tuple[ProductNoise, ...]
     lowest: float
     energy: CellEnergy
     fill: float  # rows of a product with one copy, in arrays
+    packs: tuple[int, ...]  # groups that share an array, by the number of copies
     averaging: Averaging
+
+    @property
+    def whole(self) -> ProductNoise:
+        """Noise with the whole window in use."""
+        return self.noises[0]
 
 
 @final
@@ -109,8 +114,8 @@ class CodedLayer(nn.Module):
         for name in ("pulses", "squares", "lengths", "levels"):
             self._keep(name, _float32(getattr(hardware.whole, name)))
         for name in _TABLES:
-            self._keep(name, _float32(getattr(hardware.whole, name)))
-            self._keep(f"{name}_part", _float32(getattr(hardware.part, name)))
+            tables = np.stack([getattr(noise, name) for noise in hardware.noises])
+            self._keep(name, _float32(tables))
 
     def _keep(self, name: str, value: Tensor) -> None:
         self.register_buffer(name, value, persistent=False)
@@ -130,6 +135,12 @@ class CodedLayer(nn.Module):
         """(slices,) parts of the window in use against that of the most significant slice."""
         scales = self.log_scales.clamp(LOG_LEAST_SCALE, 0.0).exp()
         return torch.cat([scales, scales.new_ones(1)])
+
+    @property
+    def pack(self) -> int:
+        """Groups that share an array at the number of copies that rho takes."""
+        packs = self.hardware.packs
+        return packs[min(math.ceil(float(self.rho.detach()) - 1e-6), len(packs)) - 1]
 
     @property
     def parts(self) -> Tensor:
@@ -179,12 +190,17 @@ class CodedLayer(nn.Module):
         noise = deviation * normal(self._out_shape(deviation, weight), deviation)
         if not (self.mean.any() or self.lasting.any()):
             return noise
-        values = places(weight, self.mean[0])
-        shift = at(self._table("mean"), values)
+        values = places(weight, self.levels[0])
+        mean, lasting = self._table("mean"), self._table("lasting") / self.rho.clamp(min=1.0)
+        shift = at(mean, values)
         if self.lasting.any():
-            lasting = at(self._table("lasting"), values) / self.rho.clamp(min=1.0)
-            shift = shift + torch.sqrt(lasting + _TINY) * torch.randn_like(weight)
-        return noise + self.product(codes, shift)
+            shift = shift + torch.sqrt(at(lasting, values) + _TINY) * torch.randn_like(weight)
+        noise = noise + self.product(codes, shift)
+        if self.pack == 1:
+            return noise
+        cells = between(self.node, weight, self.pack, len(weight) // groups_of(self.node))
+        cells = cells * (mean[0] + torch.sqrt(lasting[0] + _TINY) * torch.randn_like(cells))
+        return noise + packed(self.node, codes, cells, self.pack)[:, : len(weight)]
 
     def _moving(self) -> list[tuple[Tensor | None, Tensor]]:
         """What noise depends on and is trained: slices (slices,) and the log of their window.
@@ -218,7 +234,8 @@ class CodedLayer(nn.Module):
         arrays = (self.hardware.fill * shared).ceil()
         slices = [each for each in moving if each is not None]
         cells, *narrowing = self._cells(codes, weight, slices)
-        floors, fading = self._converter() / shared**2, self._per_log(self._fading())
+        converter, fading = self._at_windows("converter")
+        floors, fading = converter / shared**2, self._per_log(fading)
         one = cells / (shared * arrays) + floors.sum()
         rounding, tilt = self._rounding(one)
         power = arrays * (one + rounding) * (shared / copies)
@@ -236,42 +253,26 @@ class CodedLayer(nn.Module):
 
     def _cells(self, codes: Tensor, weight: Tensor, slices: list[Tensor]) -> list[Tensor]:
         """Variance of the products of one copy's cells; its slopes in the logs of windows."""
-        inputs, values = places(codes, self.squares), places(weight, self.variance[0])
+        inputs, values = places(codes, self.squares), places(weight, self.levels[0])
         digits = {"variance": at(self.squares, inputs)}
         if self.current.any():
             digits["current"] = at(self.lengths, inputs)
         sums = []
         for name, each in digits.items():
-            table = self._by_slice(name)
-            steep = self._per_log(self._powers(name)) * table
+            table, slopes = self._at_windows(name)
+            steep = self._per_log(slopes) * table
             tables = [table.sum(dim=0), *((chosen @ steep) for chosen in slices)]
             sums.append(self._summed(each, tables, values))
-        variance, *slopes = [
-            functools.reduce(torch.add, parts) for parts in zip(*sums, strict=True)
-        ]
-        return [variance.clamp(min=0), *slopes]
-
-    def _by_slice(self, name: str) -> Tensor:
-        """(slices, 2^bits) a table at the parts of the window in use."""
-        table: Tensor = getattr(self, name)
-        return table * (self._powers(name) * self._narrowed()[:, None]).exp()
+        variance, *moved = [functools.reduce(torch.add, parts) for parts in zip(*sums, strict=True)]
+        return [variance.clamp(min=0), *moved]
 
     def _table(self, name: str) -> Tensor:
-        """(2^bits,) of all slices."""
-        return self._by_slice(name).sum(dim=0)
+        """(2^bits,) a table of all slices at the parts of the window in use."""
+        return self._at_windows(name)[0].sum(dim=0)
 
-    def _powers(self, name: str) -> Tensor:
-        """log of how many times larger a table's entries are at the least share."""
-        whole, part = getattr(self, name), getattr(self, f"{name}_part")
-        return (torch.where(whole == 0, 1.0, part) / torch.where(whole == 0, 1.0, whole)).log()
-
-    def _converter(self) -> Tensor:
-        """(slices,) variance of the converters' noise, larger against a level of a part."""
-        return self.converter * (self._fading() * self._narrowed()).exp()
-
-    def _fading(self) -> Tensor:
-        """(slices,) log of how many times larger the converters' noise is at the least share."""
-        return self._powers("converter")
+    def _at_windows(self, name: str) -> tuple[Tensor, Tensor]:
+        """(slices, ...) a table at the parts of the window in use; slopes against `_narrowed`."""
+        return at_windows(getattr(self, name), self._narrowed())
 
     def _narrowed(self) -> Tensor:
         """(slices,) 0 with the whole window in use, 1 with the least share."""
@@ -302,12 +303,21 @@ class CodedLayer(nn.Module):
         return whole.conversions * added.maximum(-each), slope.masked_fill(lost, -1.0)
 
     def _summed(self, inputs: Tensor, tables: list[Tensor], values: Tensor) -> list[Tensor]:
-        """sum_i inputs_i table[w_ij] for every table; of one column where all entries are equal."""
+        """sum_i inputs_i table[w_ij] for every table; of one column where all entries are equal.
+
+        Cells between groups that share an array hold nothing, and are read with them.
+        """
+        groups = groups_of(self.node)
         even = all(bool((table == table[0]).all()) for table in tables)
-        if even and self.node.attributes.get("group", 1) == 1:
+        if even and groups == 1:
             column = self.product(inputs, inputs.new_ones(self._one_output(values)))
             return [table[0] * column for table in tables]
-        return [self.product(inputs, at(table, values)) for table in tables]
+        sums = [self.product(inputs, at(table, values)) for table in tables]
+        if self.pack == 1:
+            return sums
+        others = packed(self.node, inputs, between(self.node, values, self.pack, 1), self.pack)
+        each = others[:, :groups].repeat_interleave(len(values) // groups, dim=1)
+        return [one + table[0] * each for one, table in zip(sums, tables, strict=True)]
 
     def _one_output(self, values: Tensor) -> tuple[int, ...]:
         shape = list(values.shape)
@@ -327,14 +337,13 @@ class CodedLayer(nn.Module):
         pulses, copies = looked_up(self.pulses, codes), self.rho.clamp(min=1.0)
         slices = zip(self.slice_scales, self.levels, strict=True)
         levels = torch.stack([part * looked_up(of, weight) for part, of in slices]).sum(dim=0)
-        outputs = 0 if self.node.op == "conv" else -1
-        if self.node.attributes.get("group", 1) == 1:
+        outputs, groups = 0 if self.node.op == "conv" else -1, groups_of(self.node)
+        if groups == 1:
             levels = levels.sum(dim=outputs, keepdim=True)
             rows = torch.full_like(levels, weight.shape[outputs] * energy.columns)
         else:
-            crossed = torch.from_numpy(energy.neighbours).repeat_interleave(
-                len(weight) // len(energy.neighbours)
-            )
+            crossed = torch.from_numpy(crossed_groups(groups, self.pack))
+            crossed = crossed.repeat_interleave(len(weight) // groups)
             rows = (energy.columns * crossed).reshape(-1, *[1] * (levels.dim() - 1))
             rows = rows.expand_as(levels)
         cells = copies * (lowest_J * rows + level_J * levels)
@@ -369,29 +378,3 @@ class CodedLayer(nn.Module):
 
 def _float32(table: NDArray[np.float64]) -> Tensor:
     return torch.from_numpy(table.astype(np.float32))
-
-
-def framed(node: Node, inputs: Tensor, kernel: Sequence[int], fill: float) -> Tensor:
-    """The inputs of a conv or linear node with what it pads them with."""
-    if node.op == "linear":
-        return inputs
-    top, left, bottom, right = window(node, kernel).pads
-    pads = (left, right) if len(kernel) == 1 else (left, right, top, bottom)
-    return nn.functional.pad(inputs, pads, value=fill)
-
-
-def product(node: Node, inputs: Tensor, weight: Tensor) -> Tensor:
-    """Sums of products of a conv or linear node, inputs framed, without bias."""
-    if node.op == "linear":
-        return inputs @ weight
-    options: Any = node.attributes
-    shape = tuple(weight.shape[2:])
-    frame = window(node, shape)
-    flat = len(shape) == 1
-    kwargs = {
-        "stride": frame.strides[1:] if flat else frame.strides,
-        "dilation": frame.dilations[1:] if flat else frame.dilations,
-        "groups": int(options.get("group", 1)),
-    }
-    convolve = nn.functional.conv1d if flat else nn.functional.conv2d
-    return convolve(inputs, weight, None, **kwargs)

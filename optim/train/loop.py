@@ -11,7 +11,7 @@ from typing import Any, final
 import numpy as np
 
 from hwsim.errors import DataError
-from mapping.network import QuantizedNetwork
+from mapping.network import Network, QuantizedNetwork
 from optim.problem import Examples
 from optim.store import content_key
 from optim.train._torch import Tensor, nn, torch
@@ -57,6 +57,7 @@ class Training:
         *,
         belongs: Mapping[str, Any] | None = None,
         calibrate: Calibrate | None = None,
+        teacher: Network | None = None,
         resume: bool = True,
     ) -> None:
         """A training that goes on from `checkpoint` where that file is there.
@@ -65,6 +66,8 @@ class Training:
             belongs: what else, as JSON, a checkpoint must have come from to be gone on from.
             calibrate: the converters' ranges for the network as it is, found again after every
                 epoch; None: they stay.
+            teacher: the float network to be like; None: the reals of the network in codes, where
+                nothing of it is left to the saturation of codes.
             resume: whether it does; otherwise the file is replaced after the first epoch.
             start: checkpoint of an earlier training whose weights, rho and windows this one
                 begins with, instead of the network's own and the recipe's; windows only where
@@ -75,7 +78,7 @@ class Training:
         self.network, self.examples, self.recipe = network, examples, recipe
         self.history: list[Epoch] = []
         self._checkpoint, self._calibrate = checkpoint, calibrate
-        self._teacher = Teacher(network.network.network)
+        self._teacher = Teacher(teacher or network.network.network)
         network.start(recipe.rho)
         self._optimizer = _optimizer(network, recipe)
         self._steps = recipe.epochs * -(-len(examples) // recipe.batch)
@@ -92,8 +95,7 @@ class Training:
         self._content = content_key(self._belongings(belongs or {}))
         if resume and checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
-        if self.history or self._start:
-            self._follow()
+        self._follow()
 
     def run(self, progress: Progress | None = None) -> list[Epoch]:
         """The epochs that are left; means of all of them.
@@ -109,7 +111,7 @@ class Training:
         return self.history
 
     def _epoch(self, progress: Progress | None) -> Epoch:
-        sums, batches = np.zeros(3), 0
+        sums = np.zeros(3)
         for images, labels in self._batches():
             step = self._schedule.last_epoch
             if step >= (1 - self.recipe.settle) * self._steps:
@@ -126,11 +128,10 @@ class Training:
             self.network.bound()
             self._schedule.step()
             right = (logits.argmax(1) == labels).float().mean()
-            sums += [task.item(), right.item(), energy.sum().item()]
-            batches += 1
+            sums += len(labels) * np.array([task.item(), right.item(), energy.sum().item()])
             if progress is not None:
                 progress(step + 1, self._steps)
-        return Epoch(*(sums / batches).tolist())
+        return Epoch(*(sums / len(self.examples)).tolist())
 
     def _follow(self) -> None:
         """Ranges as they will be calibrated for the weights as they are now."""

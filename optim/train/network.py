@@ -1,7 +1,7 @@
 """A network in codes that can be trained: every tensor as the hardware holds it."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import final
 
 import numpy as np
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from hwsim.chip.spec import Arch
 from hwsim.cost import array_energy_J
-from hwsim.device.spec import AmplitudeLaw, Device
+from hwsim.device.spec import AmplitudeLaw, Device, Scenario
 from hwsim.errors import NetworkError
 from hwsim.events import EventCounts
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.knobs import device_with
+from hwsim.tile.spec import TileSpec
 from mapping.coded_operators import digital_evaluation
 from mapping.codes import encode
-from mapping.counts import crossed_groups
 from mapping.execute_tiles import full_range_shift
 from mapping.network import (
     LINEAR_OPS,
@@ -26,9 +26,10 @@ from mapping.network import (
     QuantizedNetwork,
     QuantParams,
 )
+from mapping.partition import partition
 from mapping.plan import LayerPlan, Plan
-from optim.product_noise import ProductNoise
-from optim.rho import settled, settled_scales
+from optim.product_noise import ProductNoise, simplest
+from optim.rho import COPIES, settled, settled_scales
 from optim.train._torch import Tensor, nn, torch
 from optim.train.layer import (
     LOG_LEAST_SCALE,
@@ -39,6 +40,7 @@ from optim.train.layer import (
 )
 from optim.train.operators import OPERATORS
 from optim.train.straight import saturated
+from optim.train.windows import window_shares
 
 
 @final
@@ -240,40 +242,42 @@ def _hardware(layer: LayerPlan, arch: Arch, shifts: Mapping[str, int]) -> LayerH
     shift = shifts.get(layer.name, full_range_shift(layer, arch))
     geometry, knobs = layer.geometry(arch.tile), layer.knobs
     single = Geometry(geometry.tile, geometry.precision)
-
     table = arch.device.fluctuation and arch.device.fluctuation.law is AmplitudeLaw.TABLE
     lowest = 1.0 if table else RHO_LIMITS[0]
     devices = [
-        device_with(arch.device, knobs.replace(conductance_scale=share)) for share in (1.0, lowest)
+        device_with(arch.device, knobs.replace(conductance_scale=share))
+        for share in window_shares(lowest)
     ]
-    whole, part = (
-        ProductNoise.of(single, device, arch.scenario, shift).simplest() for device in devices
+    noises = [ProductNoise.of(single, device, arch.scenario, shift) for device in devices]
+    whole_J, part_J = (
+        _pulse_J(device, single.tile, arch.scenario) for device in (devices[0], devices[-1])
     )
     return LayerHardware(
-        whole,
-        part,
-        lowest,
-        _cell_energy(layer, arch, single, devices),
-        layer.rows * layer.groups_per_array / single.inputs_per_array,
-        single.tile.averaging,
+        noises=simplest(noises),
+        lowest=lowest,
+        energy=CellEnergy(whole_J, part_J, single.columns_per_weight),
+        fill=layer.rows / single.inputs_per_array,
+        packs=_packs(layer, single),
+        averaging=single.tile.averaging,
     )
 
 
-def _cell_energy(
-    layer: LayerPlan, arch: Arch, geometry: Geometry, devices: Sequence[Device]
-) -> CellEnergy:
-    """Of cells that use the whole window and the least share of it."""
+def _packs(layer: LayerPlan, single: Geometry) -> tuple[int, ...]:
+    """Groups that share an array with 1, 2, ... copies."""
+    every = range(1, min(COPIES[-1], single.tile.rows) + 1)
+    geometries = (Geometry(single.tile, single.precision, copies) for copies in every)
+    return tuple(
+        partition(layer.groups, layer.rows, layer.cols, geometry).groups_per_array
+        for geometry in geometries
+    )
 
-    def joules(device: Device, pulse: EventCounts) -> float:
-        return array_energy_J(pulse, device, geometry.tile, arch.scenario)
 
-    cell, level = EventCounts(cell_pulses=1), EventCounts(level_pulses=1)
-    whole, part = ((joules(device, cell), joules(device, level)) for device in devices)
-    return CellEnergy(
-        whole_J=whole,
-        part_J=part,
-        columns=geometry.columns_per_weight,
-        neighbours=crossed_groups(layer),
+def _pulse_J(device: Device, tile: TileSpec, scenario: Scenario) -> tuple[float, float]:
+    """Energy of one unit pulse on a cell of the lowest level, and what a level adds."""
+    lowest, level = EventCounts(cell_pulses=1), EventCounts(level_pulses=1)
+    return (
+        array_energy_J(lowest, device, tile, scenario),
+        array_energy_J(level, device, tile, scenario),
     )
 
 

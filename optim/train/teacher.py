@@ -9,8 +9,8 @@ from typing import final
 
 from mapping.network import LINEAR_OPS, Network
 from optim.train._torch import Tensor, nn, torch
-from optim.train.layer import framed, product
 from optim.train.operators import OPERATORS
+from optim.train.products import framed, product
 
 #: Smooths the classes of both.
 TEMPERATURE = 2.0

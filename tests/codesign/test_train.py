@@ -11,6 +11,10 @@ import pytest
 import yaml
 
 from codesign.cli.entry import run
+from codesign.images import load_images
+from mapping.onnx_export import export_network
+from mapping.onnx_import import import_network
+from mapping.quantize import Scheme, quantize
 
 DIGITS = str(files("codesign.demo").joinpath("digits.onnx"))
 ASKED = ["train", DIGITS, "--data", "digits", "--arch", "emt-strong", "--train-images", "96"]
@@ -124,6 +128,18 @@ class TestWithTorch:
             (tmp_path / name / "history.csv").read_text() for name in ("file", "line", "both")
         )
         assert file == line != both
+
+    def test_a_network_in_integers_is_distilled_from_its_float_form(self, tmp_path, capsys):
+        """Its integers lack the ReLUs that saturation stands for: like those it is 10 nats away."""
+        network = import_network(Path(DIGITS)).network
+        images = load_images("digits", network, 1, True).calibration
+        export_network(quantize(network, images, Scheme()), tmp_path / "int8.onnx")
+        recipe = tmp_path / "recipe.yaml"
+        recipe.write_text("{epochs: 1, techniques: [], distillation: 1.0, learning_rate: 1.0e-9}")
+        asked = ["train", str(tmp_path / "int8.onnx"), *SMALL[2:], "--recipe", str(recipe)]
+        del asked[asked.index("--epochs") : asked.index("--epochs") + 2]
+        assert run([*asked, "--out", str(tmp_path / "out")]) == 0
+        assert json.loads(capsys.readouterr().out)["history"][0]["task"] < 0.05
 
     def test_its_own_input_is_not_replaced(self, tmp_path, capsys):
         network = tmp_path / "network.onnx"

@@ -12,8 +12,8 @@ from hwsim.device.spec import AmplitudeLaw, Fluctuation, ProgrammingError, Scena
 from hwsim.tile.converter import Converter, converts_differences
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.matrix import ProgrammedMatrix
-from hwsim.tile.spec import Encoding, Precision, ReadNoise, Subtraction
-from optim.product_noise import ProductNoise
+from hwsim.tile.spec import Compensation, Encoding, Precision, ReadNoise, Subtraction
+from optim.product_noise import ProductNoise, simplest
 
 BASE = load_arch("emt-strong")
 ROWS, OUTPUTS, READS = 40, 6, 4000
@@ -62,6 +62,14 @@ CASES = {
         tile(encoding=Encoding.OFFSET, subtraction=Subtraction.DIGITAL),
         device(fluctuation=fluctuation(AmplitudeLaw.RELATIVE, amplitude=0.3)),
     ),
+    "dummy columns": (
+        tile(
+            encoding=Encoding.OFFSET,
+            subtraction=Subtraction.DIGITAL,
+            compensation=Compensation.DUMMY,
+        ),
+        device(fluctuation=fluctuation(AmplitudeLaw.RELATIVE, duty=0.2, amplitude=0.3)),
+    ),
     "noise of current and converter": (
         tile(noise=ReadNoise(converter_A=3e-6, source="test"), clock_Hz=1e11),
         device(fluctuation=None),
@@ -91,6 +99,21 @@ def test_products_have_the_mean_and_variance_of_the_tables(name):
     ratio = products.var(axis=0) / variance[0]
     assert (ratio > 1 - 0.12).all()
     assert (products.var(axis=0) < 1.12 * slack[0]).all()
+
+
+@pytest.mark.parametrize(("amplitude", "merged"), [(0.1, True), (0.001, False)])
+def test_a_small_noise_of_the_current_is_one_with_the_cells(amplitude, merged):
+    law, noisy = fluctuation(AmplitudeLaw.ABSOLUTE, amplitude=amplitude), BASE.tile.noise
+    geometry = Geometry(tile(dac_bits=4, noise=noisy), Precision())
+    noise = ProductNoise.of(geometry, device(fluctuation=law), Scenario())
+    [found] = simplest([noise])
+    assert noise.current.any()
+    assert found.current.any() != merged
+    random = np.random.default_rng(8)
+    weights = random.integers(-127, 128, (ROWS, OUTPUTS))
+    codes = random.integers(0, 256, (30, ROWS)).astype(np.int16)
+    tables = [predicted(each, weights, codes)[1] for each in (found, noise)]
+    np.testing.assert_allclose(*tables, rtol=0.02)
 
 
 @pytest.mark.compiled

@@ -285,3 +285,21 @@ def test_a_recipe_names_a_wrong_key(tmp_path):
     file.write_text("epoch: 3\n")
     with pytest.raises(SpecError, match=r"recipe.yaml: epoch: .*did you mean 'epochs'"):
         load_recipe(file, {})
+
+
+def test_means_of_an_epoch_weigh_images_alike(network):
+    """Of 63 images and one: the loss of the one counts a 64th."""
+    short = RECIPE.replace(epochs=1, batch=len(IMAGES) - 1, techniques=frozenset(), ramp=0.0)
+    training = Training(network(), EXAMPLES, short, None)
+    seen = []
+    task = training._task
+
+    def recorded(images, logits, labels):
+        loss = task(images, logits, labels)
+        seen.append((len(labels), loss.item()))
+        return loss
+
+    training._task = recorded
+    [epoch] = training.run()
+    assert [count for count, _ in seen] == [len(IMAGES) - 1, 1]
+    assert epoch.task == pytest.approx(sum(n * loss for n, loss in seen) / len(IMAGES))
