@@ -24,7 +24,8 @@ def at_windows(tables: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         tables: (windows, slices, ...) of `window_shares`.
-        places: (slices,) logarithm of the part in use over that of the least: 0 to 1.
+        places: (slices,) logarithm of the part in use over that of the least; beyond 1, for
+            slices in a part of the least, the last power goes on.
     Returns:
         (slices, ...) entries, and what a logarithm gains from place 0 to 1.
     """
@@ -33,8 +34,8 @@ def at_windows(tables: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     if steps == 0 or not size.any():
         return tables[0], torch.zeros_like(tables[0])
     logs, sign = size.clamp(min=_FLOOR * float(size.max())).log(), tables.sum(dim=0).sign()
-    place = (places * steps).clamp(0, steps).reshape(-1, *[1] * (tables.dim() - 2))
-    first = place.detach().floor().clamp(max=steps - 1)
+    place = (places * steps).reshape(-1, *[1] * (tables.dim() - 2))
+    first = place.detach().floor().clamp(0, steps - 1)
     low = first.long().flatten()
     slices = torch.arange(len(low))
     begin, steep = logs[low, slices], logs[low + 1, slices] - logs[low, slices]

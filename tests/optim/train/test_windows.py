@@ -59,6 +59,12 @@ def test_what_vanishes_at_low_conductances_is_a_number():
     np.testing.assert_allclose(between(device, 1.0)[0], variances(device, 1.0), atol=1e-7)
 
 
+def test_powers_go_on_beyond_the_least_window():
+    for share in (0.2, 0.0625):
+        device = load_device("emt-strong")
+        np.testing.assert_allclose(between(device, share)[0], variances(device, share), rtol=1e-4)
+
+
 def test_slopes_are_those_of_the_logarithm():
     tables = torch.tensor([[[1.0, 2.0]], [[2.0, 2.0]], [[8.0, 2.0]]], dtype=torch.float64)
     for place in (0.2, 0.7):
