@@ -27,7 +27,7 @@ class Point:
 
 
 def least(found: list[Point], wanted: float) -> Point | None:
-    """The least energy of the cells from which on the wanted accuracy is kept."""
+    """The least energy of the cells at which the wanted accuracy is kept, a step above or not."""
     kept = [point for point in found if point.accuracy >= wanted]
     return min(kept, key=lambda point: point.cells_J) if kept else None
 
