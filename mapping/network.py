@@ -40,6 +40,15 @@ from hwsim.codes import code_range
 LINEAR_OPS = frozenset({"conv", "linear"})
 
 
+def new_name(wanted: str, taken: set[str]) -> str:
+    """`wanted`, with a number added if it is taken; from now on it is."""
+    found, count = wanted, 1
+    while found in taken:
+        found, count = f"{wanted}_{count}", count + 1
+    taken.add(found)
+    return found
+
+
 @dataclass(frozen=True)
 class Node:
     """One operator with one output, which also names it in messages and tables."""

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from hwsim.errors import NetworkError
-from mapping.network import LINEAR_OPS, LayerIntegers, Node, QuantizedNetwork, QuantParams
+from mapping.network import (
+    LINEAR_OPS,
+    LayerIntegers,
+    Node,
+    QuantizedNetwork,
+    QuantParams,
+    new_name,
+)
 
 OPSET, IR_VERSION = 21, 10
 #: Bits and sign of codes -> ONNX data type.
@@ -50,13 +57,15 @@ class _Writer:
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
         self._real: dict[str, str] = {}  # tensor -> what holds its real values in the file
+        plain = network.network
+        self._taken = {*plain.shapes, *plain.constants, *(node.name for node in plain.nodes)}
 
     def model(self) -> Any:
         plain = self._network.network
         for name in plain.inputs:
             self._real[name] = name
             if name in self._network.tensors:
-                self._real[name] = self._coded(name, name, f"{name}/real")
+                self._real[name] = self._coded(name, name, self._new(f"{name}/real"))
         for node in plain.nodes:
             self._node(node)
         graph = helper.make_graph(
@@ -72,7 +81,7 @@ class _Writer:
 
     def _node(self, node: Node) -> None:
         coded = node.output in self._network.tensors
-        raw = f"{node.output}/raw" if coded else node.output
+        raw = self._new(f"{node.output}/raw") if coded else node.output
         if node.op in LINEAR_OPS:
             self._linear(node, raw)
         elif node.op in OPERATORS:
@@ -86,12 +95,12 @@ class _Writer:
         params = self._network.tensors[tensor]
         scale = self.constant(f"{tensor}/scale", np.float32(params.scale))
         zero = self._codes(f"{tensor}/zero_point", np.array(params.zero_point), params)
-        codes = f"{tensor}/codes"
+        codes = self._new(f"{tensor}/codes")
         for op, inputs, output in (
             ("QuantizeLinear", [source, scale, zero], codes),
             ("DequantizeLinear", [codes, scale, zero], target),
         ):
-            self.emit(op, f"{tensor}/{op}", inputs, output)
+            self.emit(op, self._new(f"{tensor}/{op}"), inputs, output)
         return target
 
     def _codes(self, name: str, values: NDArray[Any], params: QuantParams | LayerIntegers) -> str:
@@ -103,10 +112,17 @@ class _Writer:
             raise NetworkError(f"{name}: expected codes of 4 or 8 bits, found {kind[0]}")
         return self.constant(name, values.astype(_numpy_type(CODE_TYPES[kind])))
 
-    def constant(self, name: str, value: Any) -> str:
-        """An initialiser; its name."""
+    def constant(self, wanted: str, value: Any) -> str:
+        """A new initialiser; its name."""
+        return self._initialise(self._new(wanted), value)
+
+    def _initialise(self, name: str, value: Any) -> str:
         self._constants[name] = numpy_helper.from_array(np.asarray(value), name)
         return name
+
+    def _new(self, wanted: str) -> str:
+        """A name that nothing else in the file has."""
+        return new_name(wanted, self._taken)
 
     def emit(self, op: str, name: str, inputs: list[str], output: str, **attributes: Any) -> None:
         """One node of the file."""
@@ -116,15 +132,15 @@ class _Writer:
         """The real values of a tensor or constant of the network."""
         if name in self._real:
             return self._real[name]
-        return self.constant(name, np.asarray(self._network.network.constants[name], np.float32))
+        value = np.asarray(self._network.network.constants[name], np.float32)
+        return self._initialise(name, value)
 
     def _linear(self, node: Node, output: str) -> None:
         held = self._network.layers[node.name]
         axis = 0 if node.op == "conv" else 1
         scale = self.constant(f"{node.name}/weight_scale", held.weight_scale.astype(np.float32))
         integers = self._codes(f"{node.name}/weight_codes", held.weight, held)
-        weight = f"{node.name}/weight"
-        self.emit("DequantizeLinear", f"{weight}/DQ", [integers, scale], weight, axis=axis)
+        weight = self._dequantised(f"{node.name}/weight", integers, scale, axis)
         inputs = [self.operand(node.inputs[0]), weight]
         if held.bias.any():
             inputs.append(self._bias(node, held))
@@ -137,12 +153,16 @@ class _Writer:
         self.emit("Gemm" if plain else "MatMul", node.name, inputs, output)
 
     def _bias(self, node: Node, held: LayerIntegers) -> str:
-        bias = f"{node.name}/bias"
-        codes = self.constant(f"{bias}_codes", held.bias.astype(np.int32))
+        codes = self.constant(f"{node.name}/bias_codes", held.bias.astype(np.int32))
         unit = self._network.tensors[node.inputs[0]].scale * held.weight_scale
-        scale = self.constant(f"{bias}_scale", unit.astype(np.float32))
-        self.emit("DequantizeLinear", f"{bias}/DQ", [codes, scale], bias, axis=0)
-        return bias
+        scale = self.constant(f"{node.name}/bias_scale", unit.astype(np.float32))
+        return self._dequantised(f"{node.name}/bias", codes, scale, 0)
+
+    def _dequantised(self, wanted: str, codes: str, scale: str, axis: int) -> str:
+        """The real values of codes, one scale per entry of `axis`; their name."""
+        name = self._new(wanted)
+        self.emit("DequantizeLinear", self._new(f"{wanted}/DQ"), [codes, scale], name, axis=axis)
+        return name
 
 
 def _numpy_type(kind: int) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mapping.network import LayerIntegers, Node, QuantParams
+from mapping.network import LayerIntegers, Node, QuantParams, new_name
 from mapping.onnx_import.graph import (
     BATCH,
     FileGraph,
@@ -210,11 +210,7 @@ class Walk:
 
     def unique(self, name: str) -> str:
         """`name`, with a number added if a node has it already."""
-        found, count = name, 1
-        while found in self._names:
-            found, count = f"{name}_{count}", count + 1
-        self._names.add(found)
-        return found
+        return new_name(name, self._names)
 
     def real(self, tensor: Tensor, params: QuantParams) -> Tensor:
         """Raw codes as real values, with the parameters that a consumer states for them.

@@ -15,6 +15,7 @@ from mapping.onnx_import import import_network
 from mapping.quantize import Scheme, quantize
 from tests.reference import many_operators
 from tests.reference.coded_network import expect_codes_of_onnxruntime
+from tests.reference.onnx_files import make_model, node, save
 
 DIGITS = Path(str(files("codesign.demo").joinpath("digits.onnx")))
 BITS = [(8, 8), (8, 4), (4, 4)]
@@ -31,8 +32,8 @@ def expect_same_integers(quantized, path, images):
         for field in ("weight", "weight_scale", "bias"):
             np.testing.assert_array_equal(getattr(other, field), getattr(layer, field), field)
     linear = {n.name: n.inputs[0] for n in quantized.network.linear_nodes()}
-    for node in found.network.linear_nodes():
-        assert found.tensors[node.inputs[0]] == quantized.tensors[linear[node.name]]
+    for own in found.network.linear_nodes():
+        assert found.tensors[own.inputs[0]] == quantized.tensors[linear[own.name]]
     expected = run(quantized, images, IdealBackend(quantized))
     np.testing.assert_array_equal(run(found, images, IdealBackend(found)), expected)
     return found
@@ -92,3 +93,47 @@ def test_codes_of_six_bits_are_refused_by_name_and_number(tmp_path):
     with pytest.raises(NetworkError, match=r"zero_point: expected codes of 4 or 8 bits, found 6"):
         export_network(quantized, tmp_path / "coded.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def coded(tmp_path, nodes, constants, images, **scheme):
+    """A small float network in integers."""
+    feeds = {"x": ["N", *images.shape[1:]]}
+    path = save(make_model(nodes, feeds, ["y"], constants, opset=18), tmp_path / "float.onnx")
+    return quantize(import_network(path).network, images, Scheme(**scheme))
+
+
+@pytest.mark.parametrize(
+    "name", ["m/scale", "m/zero_point", "m/codes", "m/raw", "x/real", "node_d/weight_scale"]
+)
+def test_names_of_the_network_are_not_taken_again(tmp_path, name):
+    rng = np.random.default_rng(0)
+    images = rng.random((8, 3, 6, 6), np.float32)
+    nodes = [
+        node("Conv", ["x", "w"], "c"),
+        node("Mul", ["c", name], "m"),
+        node("Conv", ["m", "v"], "d", name="node_d"),
+        node("Flatten", ["d"]),
+    ]
+    constants = {
+        "w": rng.normal(size=(6, 3, 3, 3)).astype(np.float32),
+        name: np.float32([[[2]], [[3]], [[4]], [[5]], [[6]], [[7]]]),
+        "v": rng.normal(size=(4, 6, 3, 3)).astype(np.float32),
+    }
+    quantized = coded(tmp_path, nodes, constants, images)
+    found = expect_same_integers(quantized, tmp_path / "one.onnx", images)
+    np.testing.assert_array_equal(found.network.constants[name], constants[name])
+    expect_same_integers(found, tmp_path / "two.onnx", images)
+
+
+def test_a_layer_keeps_its_name_beside_a_tensors_nodes(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.random((8, 6), np.float32)
+    nodes = [
+        node("Gemm", ["x", "w"], "m"),
+        node("Relu", ["m"], "r"),
+        node("Gemm", ["r", "v"], name="x/QuantizeLinear"),
+    ]
+    constants = {key: rng.normal(size=(6, 6)).astype(np.float32) for key in "wv"}
+    expect_same_integers(coded(tmp_path, nodes, constants, images), tmp_path / "q.onnx", images)
+    names = [made.name for made in onnx.load(tmp_path / "q.onnx").graph.node]
+    assert len(set(names)) == len(names)
