@@ -24,7 +24,7 @@ from hwsim.tile.spec import Engine, Knobs
 from mapping.design import Design
 from mapping.execute_tiles import calibrate
 from mapping.network import Network, QuantizedNetwork
-from mapping.onnx_export import export_network
+from mapping.onnx_export import export_network, onnx_model
 from mapping.plan import plan
 from mapping.shapes import layer_shapes
 from optim.problem import Examples
@@ -76,11 +76,12 @@ class TrainingRequest:
 class Trained:
     """Simulations before and after, the epochs between, and what every layer has of rho.
 
+    after: None as long as it is not simulated, or where the trained design cannot be;
     slice_scales: of the layers whose slices use different parts of the window.
     """
 
     before: Result
-    after: Result
+    after: Result | None
     history: list[Epoch]
     rho: Mapping[str, float]
     slice_scales: Mapping[str, tuple[float, ...]]
@@ -89,6 +90,10 @@ class Trained:
 
 def train(asked: TrainingRequest, *, command: str = "", progress: Progress = silent) -> Trained:
     """Train a network for its hardware and simulate it before and after.
+
+    What no epoch can change, the form of the network's file and a design whose rho is not
+    trained, is tried before the first one; all that there is, is written before the simulation
+    after training, which may find that the trained design does not fit the chip.
 
     Raises:
         HwsimError: a file is wrong, or network, data and hardware do not fit together.
@@ -100,6 +105,7 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
     keep_inputs((asked.out / name for name in WRITTEN), (asked.network, asked.scheme))
     case = prepare(_simulation(asked, asked.network), progress)
     _check_slices(case, asked.recipe)
+    onnx_model(case.network)
     untrained = Design(default=Knobs(dac_bits=digit_bits(case, asked.recipe)))
     examples = training_examples(asked.data, case.imported.network, asked.train_images)
     network = coded_network(case, untrained)
@@ -110,33 +116,43 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
         asked.checkpoint,
         asked.start,
         belongs=_belongs(asked, case),
-        calibrate=lambda own: _shifts(case, _designed(case, network, untrained), own),
+        calibrate=lambda own: _shifts(case, _design(case, untrained, network), own),
         teacher=case.imported.network,
         resume=asked.resume,
     )
+    if Technique.ENERGY not in asked.recipe.techniques:
+        plan(layer_shapes(case.network), case.arch, _design(case, untrained, network))
     make_folder(asked.out)
     history = training.run(lambda done, steps: progress("training", done, steps))
-    scales = network.slice_scales()
-    design = _designed(case, network, untrained)
     files = tuple(asked.out / name for name in WRITTEN)
     export_network(network.integers(), files[0])
-    write_whole(files[1], design.to_yaml())
+    write_whole(files[1], _design(case, untrained, network).to_yaml())
     write_whole(files[2], untrained.to_yaml())
     write_whole(files[3], _table(history))
     write_whole(files[4], json.dumps([vars(epoch) for epoch in history], indent=2) + "\n")
-    engine = Engine.fitting(case.arch.device)
-    before, after = (
-        simulate(
-            replace(_simulation(asked, own, design), engine=engine),
-            command=command,
-            progress=progress,
-        )
-        for own, design in ((asked.network, files[2]), (files[0], files[1]))
-    )
-    written = (*files, asked.out / RECORD, asked.checkpoint)
-    done = Trained(before, after, history, network.rho(), scales, written)
-    write_whole(asked.out / RECORD, json.dumps(record(asked, done), indent=2) + "\n")
+
+    def simulated(own: Path, design: Path) -> Result:
+        engine = Engine.fitting(case.arch.device)
+        judged = replace(_simulation(asked, own, design), engine=engine)
+        return simulate(judged, command=command, progress=progress)
+
+    before, written = simulated(asked.network, files[2]), (*files, asked.out / RECORD)
+    rho, scales = network.rho(), network.slice_scales()
+    done = Trained(before, None, history, rho, scales, (*written, asked.checkpoint))
+    _write_record(asked, done)
+    done = replace(done, after=simulated(files[0], files[1]))
+    _write_record(asked, done)
     return done
+
+
+def _design(case: Case, untrained: Design, network: CodedNetwork) -> Design:
+    """The design that a network in codes stands for as it is now."""
+    scales = network.slice_scales()
+    return design_of(network.rho(), untrained.default, windows=has_windows(case), scales=scales)
+
+
+def _write_record(asked: TrainingRequest, done: Trained) -> None:
+    write_whole(asked.out / RECORD, json.dumps(record(asked, done), indent=2) + "\n")
 
 
 def _belongs(asked: TrainingRequest, case: Case) -> dict[str, Any]:
@@ -185,12 +201,6 @@ def coded_network(case: Case, design: Design) -> CodedNetwork:
     return CodedNetwork(case.network, placed, case.arch, _shifts(case, design, case.network))
 
 
-def _designed(case: Case, network: CodedNetwork, untrained: Design) -> Design:
-    """The design of a network as it is trained so far."""
-    windows, scales = has_windows(case), network.slice_scales()
-    return design_of(network.rho(), untrained.default, windows=windows, scales=scales)
-
-
 def _shifts(case: Case, design: Design, network: QuantizedNetwork) -> dict[str, int]:
     """Ranges of the converters that `simulate` would read these layers with, however many tiles."""
     arch = case.arch.unbounded
@@ -224,7 +234,7 @@ def record(asked: TrainingRequest, done: Trained) -> dict[str, Any]:
         "recipe": asked.recipe.model_dump(mode="json")
         | {"techniques": sorted(t.value for t in asked.recipe.techniques)},
         "before": _summary(done.before),
-        "after": _summary(done.after),
+        "after": done.after and _summary(done.after),
         "rho": dict(done.rho),
         "slice_scales": dict(done.slice_scales),
         "history": [vars(epoch) for epoch in done.history],

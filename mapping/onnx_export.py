@@ -41,12 +41,22 @@ def export_network(network: QuantizedNetwork, path: Path) -> None:
     Raises:
         NetworkError: bits or an operator that ONNX's quantised form does not have.
     """
-    model = _Writer(network).model()
-    onnx.checker.check_model(model, full_check=True)
+    model = onnx_model(network)
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_name(path.name + ".part")
     whole.write_bytes(model.SerializeToString())
     whole.replace(path)
+
+
+def onnx_model(network: QuantizedNetwork) -> Any:
+    """What `export_network` writes, checked.
+
+    Raises:
+        NetworkError: bits or an operator that ONNX's quantised form does not have.
+    """
+    model = _Writer(network).model()
+    onnx.checker.check_model(model, full_check=True)
+    return model
 
 
 class _Writer:

@@ -113,6 +113,59 @@ class TestWithTorch:
         assert error.count("\n") == 1
         assert not Path(tmp_path / "out").exists()
 
+    def expect_refusal_before_training(self, monkeypatch, capsys, asked, out):
+        """The one line of the error; nothing was trained or written."""
+        from optim.train.loop import Training
+
+        def trained(self, progress):
+            raise AssertionError("an epoch began")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Training, "_epoch", trained)
+            assert run([*asked, "--out", str(out)]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert not out.exists()
+        return error
+
+    def test_bits_that_no_file_has_are_refused_before_training(self, tmp_path, capsys, monkeypatch):
+        scheme = tmp_path / "six.yaml"
+        scheme.write_text("{weight_bits: 6, activation_bits: 6}")
+        asked = [*SMALL, "--scheme", str(scheme)]
+        error = self.expect_refusal_before_training(monkeypatch, capsys, asked, tmp_path / "out")
+        assert "expected codes of 4 or 8 bits, found 6" in error
+
+    def eight_copies(self, tmp_path):
+        """Arguments for eight copies of every layer, more than the chip holds."""
+        arch, recipe = tmp_path / "arch.yaml", tmp_path / "recipe.yaml"
+        chip = {"max_clusters": 2, "groups_per_cluster": 1}
+        arch.write_text(yaml.safe_dump({"extends": "emt-strong", "name": "own", "chip": chip}))
+        recipe.write_text("{rho: 8, energy_weight: 0.0}")
+        own = ["--arch", str(arch), "--recipe", str(recipe)]
+        return [*(word for word in SMALL if word != "--json"), *own]
+
+    def test_a_given_design_that_does_not_fit_is_refused_before_training(
+        self, tmp_path, capsys, monkeypatch
+    ):
+        asked = [*self.eight_copies(tmp_path), "--techniques", "A"]
+        error = self.expect_refusal_before_training(monkeypatch, capsys, asked, tmp_path / "out")
+        assert "max_clusters" in error
+
+    def test_a_trained_design_that_does_not_fit_is_recorded(self, tmp_path, capsys):
+        out = tmp_path / "out"
+        assert run([*self.eight_copies(tmp_path), "--epochs", "1", "--out", str(out)]) == 2
+        error = capsys.readouterr().err
+        assert "max_clusters" in error
+        assert error.count("\n") == 1
+        assert sorted(file.name for file in out.iterdir()) == [
+            *("before.yaml", "checkpoint.pt", "design.yaml", "history.csv", "history.json"),
+            *("network.onnx", "training.json"),
+        ]
+        found = json.loads((out / "training.json").read_text())
+        assert found["after"] is None
+        assert found["before"]["accuracy"]["mean"] > 0
+        assert min(found["rho"].values()) > 6
+
     @pytest.mark.slow
     def test_a_recipes_seed_counts_unless_another_is_asked_for(self, tmp_path, capsys):
         recipe = tmp_path / "recipe.yaml"
