@@ -152,15 +152,17 @@ class _Writer:
         integers = self._codes(f"{node.name}/weight_codes", held.weight, held)
         weight = self._dequantised(f"{node.name}/weight", integers, scale, axis)
         inputs = [self.operand(node.inputs[0]), weight]
-        if held.bias.any():
-            inputs.append(self._bias(node, held))
+        bias = [self._bias(node, held)] if held.bias.any() else []
         if node.op == "conv":
-            self.emit("Conv", node.name, inputs, output, **_conv_attributes(node, held))
-            return
-        plain = len(self._network.network.shapes[node.output]) == 2
-        if not plain and len(inputs) > 2:
-            raise NetworkError(f"node {node.name!r}: expected no bias on inputs of rank above 2")
-        self.emit("Gemm" if plain else "MatMul", node.name, inputs, output)
+            self.emit("Conv", node.name, inputs + bias, output, **_conv_attributes(node, held))
+        elif len(self._network.network.shapes[node.output]) == 2:
+            self.emit("Gemm", node.name, inputs + bias, output)
+        elif bias:  # MatMul has none, and Gemm no input of this rank
+            product = self._new(f"{node.output}/product")
+            self.emit("MatMul", node.name, inputs, product)
+            self.emit("Add", self._new(f"{node.name}/add_bias"), [product, *bias], output)
+        else:
+            self.emit("MatMul", node.name, inputs, output)
 
     def _bias(self, node: Node, held: LayerIntegers) -> str:
         codes = self.constant(f"{node.name}/bias_codes", held.bias.astype(np.int32))

@@ -92,15 +92,21 @@ def _expanded(draft: Draft, node: Node) -> list[Node]:
     ]
 
 
-def join_bias(draft: Draft) -> None:
-    """Joins a linear node without bias and the add of one constant per output behind it."""
+def join_bias(
+    draft: Draft, wanted: Callable[[Node, str], bool] = lambda source, constant: True
+) -> None:
+    """Joins a linear node without bias and the add of one constant per output behind it.
+
+    Args:
+        wanted: whether to join a node and a constant that could be.
+    """
     uses = draft.uses()
     producers = {node.output: node for node in draft.nodes}
     gone: set[str] = set()
     nodes = []
     for node in draft.nodes:
         match = _bias_after(draft, node, producers, uses) if node.op == "add" else None
-        if match is None:
+        if match is None or not wanted(*match):
             nodes.append(node)
             continue
         source, constant = match

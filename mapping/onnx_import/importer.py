@@ -21,6 +21,7 @@ from mapping.onnx_import.graph import FileGraph, FileNode, Unsupported, public_s
 from mapping.onnx_import.int8_form import (
     drop_saturating,
     fold_quantize,
+    join_integer_bias,
     quantise_earlier,
     write_conversions,
 )
@@ -188,6 +189,7 @@ def _float_network(draft: Draft) -> Network:
 
 def _quantized_network(draft: Draft, walk: Walk) -> QuantizedNetwork:
     own = draft.copy()
+    layers = join_integer_bias(own, walk)
     fold_batch_normalization(own, keep=frozenset(walk.layers))
     quantise_earlier(own)
     drop_saturating(own)
@@ -195,7 +197,7 @@ def _quantized_network(draft: Draft, walk: Walk) -> QuantizedNetwork:
     network = own.network()
     known = {*network.shapes}
     params = {name: held for name, held in own.params.items() if name in known}
-    return QuantizedNetwork(network, params, dict(walk.layers))
+    return QuantizedNetwork(network, params, layers)
 
 
 def _check_numbers(path: Path, network: Network) -> None:

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from mapping.network import Node, QuantParams
+from mapping.network import LayerIntegers, Node, QuantParams
 from mapping.onnx_import.draft import MOVING, Draft
-from mapping.onnx_import.float_form import drop_nodes
+from mapping.onnx_import.float_form import drop_nodes, join_bias
+from mapping.onnx_import.integers import own_integers
+from mapping.onnx_import.walk import Walk
 
 
 def fold_quantize(draft: Draft) -> None:
@@ -37,6 +39,29 @@ def _quantise_inputs(draft: Draft) -> None:
         draft.params[name] = params.pop()
         own = {node.output for node in readers if node.output not in draft.outputs}
         drop_nodes(draft, lambda node, own=own: node.output in own)  # type: ignore[misc]
+
+
+def join_integer_bias(draft: Draft, walk: Walk) -> dict[str, LayerIntegers]:
+    """Joins what is added behind a layer in its accumulator's units, as MatMul has no bias.
+
+    Returns:
+        The integers of all layers, with these biases.
+    """
+    layers = dict(walk.layers)
+
+    def join(source: Node, constant: str) -> bool:
+        held, params = layers.get(source.name), draft.params.get(source.inputs[0])
+        codes = walk.codes.get(constant)
+        if held is None or params is None or codes is None or source.output in draft.params:
+            return False
+        bias = own_integers(codes, params.scale * held.weight_scale)
+        if bias is None:
+            return False
+        layers[source.name] = replace(held, bias=bias)
+        return True
+
+    join_bias(draft, join)
+    return layers
 
 
 def quantise_earlier(draft: Draft) -> None:

@@ -68,6 +68,14 @@ def symmetric(codes: Codes, out_axis: int) -> tuple[NDArray[np.int32], int]:
     return np.ascontiguousarray(difference, dtype=np.int32), codes.bits
 
 
+def own_integers(codes: Codes, unit: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    """(outputs,) a bias in its file's integers, None where their scale is not `unit`."""
+    if np.abs(codes.scale / unit - 1.0).max() > BIAS_SCALE_TOLERANCE:
+        return None
+    integers = (codes.integers - codes.zero_point).reshape(-1)
+    return np.broadcast_to(integers, unit.shape).astype(np.int64)
+
+
 def _bias(
     bias: Tensor | None, params: QuantParams, scale: NDArray[np.float64], beta: float
 ) -> NDArray[np.int64]:
@@ -76,12 +84,11 @@ def _bias(
         return np.zeros(scale.shape, dtype=np.int64)
     unit = params.scale * scale
     if bias.codes is not None:
+        own = own_integers(bias.codes, unit / beta)
+        if own is not None:
+            return own
         integers = (bias.codes.integers - bias.codes.zero_point).reshape(-1)
-        ratio = np.broadcast_to(bias.codes.scale * beta, scale.shape) / unit
-        integers = np.broadcast_to(integers, scale.shape).astype(np.int64)
-        if np.abs(ratio - 1.0).max() <= BIAS_SCALE_TOLERANCE:
-            return integers
-        return np.rint(integers * ratio).astype(np.int64)
+        return np.rint(integers * (bias.codes.scale * beta / unit)).astype(np.int64)
     if bias.value is None:
         return np.zeros(scale.shape, dtype=np.int64)
     real = np.broadcast_to(bias.value.reshape(-1).astype(np.float64) * beta, scale.shape)

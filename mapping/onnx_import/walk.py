@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mapping.network import LayerIntegers, Node, QuantParams, new_name
 from mapping.onnx_import.graph import (
     BATCH,
+    Codes,
     FileGraph,
     FileNode,
     Tensor,
@@ -31,7 +32,8 @@ class Walk:
 
     needed: tensors of the file that its outputs need;
     tensors: by name in the file; nodes: of the network so far; constants and shapes: of the
-    network; params: of tensors held as codes; layers: integers of conv and linear nodes;
+    network; codes: of the constants that the file holds as such; params: of tensors held as
+    codes; layers: integers of conv and linear nodes;
     float_layers: conv and linear nodes without integers.
     """
 
@@ -42,6 +44,7 @@ class Walk:
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, NDArray[Any]] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    codes: dict[str, Codes] = field(default_factory=dict)
     params: dict[str, QuantParams] = field(default_factory=dict)
     layers: dict[str, LayerIntegers] = field(default_factory=dict)
     float_layers: list[str] = field(default_factory=list)
@@ -176,6 +179,8 @@ class Walk:
 
     def operand(self, tensor: Tensor) -> str:
         """The name of a tensor as an input of a node; registers constants."""
+        if tensor.codes is not None:
+            self.codes[tensor.name] = tensor.codes
         return self.derived(tensor, "") if tensor.constant else tensor.name
 
     def derived(

@@ -1,5 +1,6 @@
 """Networks in integers as ONNX files: the same integers after the way out and in."""
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -123,6 +124,61 @@ def test_names_of_the_network_are_not_taken_again(tmp_path, name):
     found = expect_same_integers(quantized, tmp_path / "one.onnx", images)
     np.testing.assert_array_equal(found.network.constants[name], constants[name])
     expect_same_integers(found, tmp_path / "two.onnx", images)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_biases_of_products_over_a_last_axis_keep_their_integers(tmp_path, bits):
+    """MatMul has no bias, and Gemm takes matrices only: the file adds them behind MatMul."""
+    rng = np.random.default_rng(0)
+    images = rng.random((8, 5, 12), np.float32)
+    nodes = [
+        node("MatMul", ["x", "w"], "c"),
+        node("Add", ["c", "b"], "d"),
+        node("Relu", ["d"], "r"),
+        node("MatMul", ["r", "v"], "e"),
+        node("ReduceMean", ["e", "axes"], keepdims=0),
+    ]
+    shapes = {"w": (12, 9), "b": (9,), "v": (9, 4)}
+    constants = {key: rng.normal(size=shape).astype(np.float32) for key, shape in shapes.items()}
+    constants["axes"] = np.array([1])
+    scheme = {"weight_bits": bits, "activation_bits": bits}
+    quantized = coded(tmp_path, nodes, constants, images, **scheme)
+    # The second layer gains the bias that it would by training.
+    name = quantized.network.linear_nodes()[1].name
+    gained = replace(quantized.layers[name], bias=np.array([5, -3, 0, 70000]))
+    quantized = replace(quantized, layers={**quantized.layers, name: gained})
+    found = expect_same_integers(quantized, tmp_path / "coded.onnx", images)
+    assert [made.op for made in found.network.nodes] == ["linear", "linear", "mean"]
+    expect_codes_of_onnxruntime(tmp_path / "coded.onnx", found, images)
+
+
+@pytest.mark.parametrize("change", ["unit", "coded"])
+def test_what_is_added_in_other_units_is_no_bias_of_integers(tmp_path, change):
+    """Codes of another scale, or a product that is rounded to codes first."""
+    images = np.random.default_rng(0).random((8, 5, 3), np.float32)
+    quantiser = [np.float32(0.01), np.uint8(0)]
+    nodes = [
+        node("QuantizeLinear", ["x", "s", "z"], "q"),
+        node("DequantizeLinear", ["q", "s", "z"], "d"),
+        node("DequantizeLinear", ["wq", "ws"], "w"),
+        node("DequantizeLinear", ["bq", "bs"], "b"),
+        node("MatMul", ["d", "w"], "c"),
+        node("QuantizeLinear", ["c", "s", "z"], "cq"),
+        node("DequantizeLinear", ["cq", "s", "z"], "cd"),
+        node("Add", ["cd" if change == "coded" else "c", "b"]),
+    ]
+    unit = np.float32(0.01 * 0.5)
+    constants = {
+        **dict(zip("sz", quantiser, strict=True)),
+        "wq": np.eye(3, dtype=np.int8),
+        "ws": np.float32(0.5),
+        "bq": np.int32([1, 2, 3]),
+        "bs": unit * np.float32(3 if change == "unit" else 1),
+    }
+    path = save(make_model(nodes, {"x": ["N", 5, 3]}, ["y"], constants), tmp_path / "own.onnx")
+    found = import_network(path).quantized
+    assert [made.op for made in found.network.nodes] == ["linear", "add"]
+    expect_codes_of_onnxruntime(path, found, images)
 
 
 def test_a_layer_keeps_its_name_beside_a_tensors_nodes(tmp_path):
