@@ -39,7 +39,7 @@ def export_network(network: QuantizedNetwork, path: Path) -> None:
     """Write the file whole or not at all.
 
     Raises:
-        NetworkError: bits or an operator that ONNX's quantised form does not have.
+        NetworkError: bits, biases or an operator that ONNX's quantised form does not have.
     """
     model = onnx_model(network)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def onnx_model(network: QuantizedNetwork) -> Any:
     """What `export_network` writes, checked.
 
     Raises:
-        NetworkError: bits or an operator that ONNX's quantised form does not have.
+        NetworkError: bits, biases or an operator that ONNX's quantised form does not have.
     """
     model = _Writer(network).model()
     onnx.checker.check_model(model, full_check=True)
@@ -165,6 +165,12 @@ class _Writer:
             self.emit("MatMul", node.name, inputs, output)
 
     def _bias(self, node: Node, held: LayerIntegers) -> str:
+        largest = np.abs(held.bias).max()
+        if largest > np.iinfo(np.int32).max:
+            raise NetworkError(
+                f"node {node.name!r}: expected biases of 32 bits in units of input scale times "
+                f"weight scale, found {largest}"
+            )
         codes = self.constant(f"{node.name}/bias_codes", held.bias.astype(np.int32))
         unit = self._network.tensors[node.inputs[0]].scale * held.weight_scale
         scale = self.constant(f"{node.name}/bias_scale", unit.astype(np.float32))

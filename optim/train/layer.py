@@ -13,6 +13,7 @@ from hwsim.peripherals.requantizer import real_multiplier
 from hwsim.tile.spec import Averaging
 from mapping.counts import crossed_groups
 from mapping.network import LayerIntegers, Node, QuantParams
+from mapping.quantize import BIAS_LIMIT
 from optim.product_noise import ProductNoise
 from optim.train._torch import Tensor, nn, torch
 from optim.train.layout import at, normal
@@ -150,7 +151,8 @@ class CodedLayer(nn.Module):
     def integers(self) -> tuple[Tensor, Tensor]:
         """Weights of the node's layout and biases (out,), in units of the accumulator."""
         weight = (self.weight / self.scale).clamp(-self.top, self.top)  # in float64, as quantised
-        return rounded(weight).float(), rounded(self.bias / self.bias_scale)
+        bias = (self.bias / self.bias_scale).clamp(-BIAS_LIMIT, BIAS_LIMIT)
+        return rounded(weight).float(), rounded(bias)
 
     def exact(self, codes: Tensor) -> Tensor:
         """The undisturbed layer on integer codes, equal to the simulator's; no gradient."""

@@ -87,6 +87,17 @@ def test_four_bit_codes_are_stored_as_such(tmp_path):
     assert {onnx.TensorProto.INT4, onnx.TensorProto.UINT4} <= kinds
 
 
+@pytest.mark.parametrize("bias", [2**31, -(2**31), -(2**63) + 1])
+def test_biases_of_more_than_32_bits_are_refused(tmp_path, bias):
+    images = np.random.default_rng(0).random((8, 6), np.float32)
+    constants = {"w": np.eye(6, dtype=np.float32)}
+    quantized = coded(tmp_path, [node("Gemm", ["x", "w"], name="fc")], constants, images)
+    wide = replace(quantized.layers["fc"], bias=np.array([0, bias, 0, 0, 0, 0]))
+    with pytest.raises(NetworkError, match=r"node 'fc': expected biases of 32 bits .*, found \d+"):
+        export_network(replace(quantized, layers={"fc": wide}), tmp_path / "coded.onnx")
+    assert not (tmp_path / "coded.onnx").exists()
+
+
 def test_codes_of_six_bits_are_refused_by_name_and_number(tmp_path):
     network = import_network(DIGITS).network
     images = load_images("digits", network, 8, True)

@@ -19,7 +19,7 @@ from mapping.execute_tiles import TileBackend, calibrate, full_range_shift
 from mapping.lower import im2col
 from mapping.onnx_import import import_network
 from mapping.plan import plan
-from mapping.quantize import Scheme, quantize
+from mapping.quantize import BIAS_LIMIT, Scheme, quantize
 from mapping.shapes import layer_shapes
 from optim.rho import design_of
 from tests.reference import many_operators
@@ -103,6 +103,20 @@ def test_changed_weights_come_out_as_the_integers_that_run(tmp_path):
     found = network.integers()
     assert not np.array_equal(found.layers["node_c1"].weight, quantized.layers["node_c1"].weight)
     np.testing.assert_array_equal(network.exact(images), run(found, images, IdealBackend(found)))
+
+
+def test_a_bias_grows_no_further_than_the_adders_and_the_file_hold(tmp_path):
+    """A channel of dead weights has a small unit: a common bias counts billions of them."""
+    quantized, images = small(tmp_path)
+    network = coded(quantized)
+    name = next(iter(network.rho()))
+    layer = network.layer(name)
+    with torch.no_grad():
+        layer.bias[:2] = torch.tensor([1e10, -1e10]) * layer.bias_scale[:2]
+    found = network.integers()
+    assert found.layers[name].bias[:2].tolist() == [BIAS_LIMIT, -BIAS_LIMIT]
+    expected = run(found, images, IdealBackend(found))
+    np.testing.assert_array_equal(network.exact(images), expected)
 
 
 def codes_before(quantized, node, images):
