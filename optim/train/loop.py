@@ -237,7 +237,7 @@ def _read(file: Path) -> dict[str, Any]:
     """A checkpoint's parts."""
     try:
         state: dict[str, Any] = torch.load(file, weights_only=True)
-        missing = PARTS - state.keys()
+        missing = PARTS - (state.keys() if isinstance(state, dict) else set())
     except (OSError, LookupError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
         kind = type(error).__name__
         raise DataError(f"{file}: expected a checkpoint, found another file ({kind})") from None

@@ -181,6 +181,16 @@ def test_windows_of_other_slices_are_left(network, earlier, tmp_path):
     assert trained.slice_scales()
 
 
+@pytest.mark.parametrize("held", [[1, 2], torch.zeros(3), {"weight": torch.zeros(3)}])
+def test_a_file_of_torch_that_is_no_checkpoint_is_refused(network, tmp_path, held):
+    file = tmp_path / "other.pt"
+    torch.save(held, file)
+    with pytest.raises(DataError, match=r"other.pt: expected a checkpoint, .* without 'content'"):
+        Training(network(), EXAMPLES, RECIPE, None, start=file)
+    with pytest.raises(DataError, match=r"other.pt: expected a checkpoint, .* without 'content'"):
+        Training(network(), EXAMPLES, RECIPE, file)
+
+
 def test_a_start_of_another_network_is_refused(network, tmp_path, earlier):
     _, file = earlier
     state = torch.load(file, weights_only=True)
