@@ -17,7 +17,6 @@ from codesign.report.files import keep_inputs, make_folder, write_whole
 from codesign.report.result import Result
 from codesign.simulation import Progress, Simulation, silent
 from hwsim.cost import Component
-from hwsim.device.spec import AmplitudeLaw
 from hwsim.errors import DataError, MappingError
 from hwsim.tile.sliced import check_slices
 from hwsim.tile.spec import Engine, Knobs
@@ -28,7 +27,7 @@ from mapping.onnx_export import export_network, onnx_model
 from mapping.plan import plan
 from mapping.shapes import layer_shapes
 from optim.problem import Examples
-from optim.rho import design_of
+from optim.rho import design_of, has_windows
 from optim.train.loop import Epoch, Training
 from optim.train.network import CodedNetwork
 from optim.train.recipe import Recipe, Technique
@@ -148,7 +147,9 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
 def _design(case: Case, untrained: Design, network: CodedNetwork) -> Design:
     """The design that a network in codes stands for as it is now."""
     scales = network.slice_scales()
-    return design_of(network.rho(), untrained.default, windows=has_windows(case), scales=scales)
+    return design_of(
+        network.rho(), untrained.default, windows=has_windows(case.arch.device), scales=scales
+    )
 
 
 def _write_record(asked: TrainingRequest, done: Trained) -> None:
@@ -176,17 +177,11 @@ def digit_bits(case: Case, recipe: Recipe) -> int:
     return min(LONGEST_DIGIT_BITS, max(layer.precision.input_bits for layer in case.plan.layers))
 
 
-def has_windows(case: Case) -> bool:
-    """Whether the device's laws hold in a part of its conductance window."""
-    law = case.arch.device.fluctuation
-    return law is None or law.law is not AmplitudeLaw.TABLE
-
-
 def _check_slices(case: Case, recipe: Recipe) -> None:
     """Refuse to train windows by slice where the hardware cannot have them."""
     if not recipe.slice_scales or Technique.ENERGY not in recipe.techniques:
         return
-    if not has_windows(case):
+    if not has_windows(case.arch.device):
         raise MappingError(
             "recipe: slice_scales: expected false for a fluctuation of law 'table', found true"
         )

@@ -25,10 +25,11 @@ from mapping.network import LayerIntegers, QuantizedNetwork
 from mapping.plan import plan
 from mapping.shapes import layer_shapes
 from optim.price import Pricing
-from optim.rho import COPIES, design_of
+from optim.rho import COPIES, design_of, has_windows
 
 #: Part of the window below which no method goes, as in training.
 LEAST_RHO = 0.25
+_ROUNDING = 1e-12  # of a variance against the squared mean: what constants leave of float64
 _BATCH = 64  # images that are normalised together
 #: (outputs,) mean and standard deviation of a layer's sums of products.
 _Statistics = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -51,11 +52,15 @@ class Method:
     scales: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def design(self, factor: float) -> Design:
-        """Its design with `factor` times the energy in every layer's cells, within what is made."""
+        """Its design with `factor` times the energy in every layer's cells, within what is made.
+
+        Where laws do not hold in parts of a window, all of it is in use.
+        """
         shares = {
             name: min(max(rho * factor, LEAST_RHO), COPIES[-1]) for name, rho in self.rho.items()
         }
-        return design_of(shares, self.base, scales=self.scales)
+        windows = has_windows(self.arch.device)
+        return design_of(shares, self.base, windows=windows, scales=self.scales)
 
 
 def one_for_all(network: QuantizedNetwork) -> dict[str, float]:
@@ -130,7 +135,9 @@ def _corrected(
 
 
 def _gain(seen: _Statistics, wanted: _Statistics) -> NDArray[np.float64]:
-    return np.where(seen[1] > 0, wanted[1] / np.maximum(seen[1], 1e-9), 1.0)
+    """What widens outputs as wanted; 1 where either is constant: a scale must not be 0."""
+    wide = (seen[1] > 0) & (wanted[1] > 0)
+    return np.where(wide, wanted[1] / np.maximum(seen[1], 1e-9), 1.0)
 
 
 def _statistics(
@@ -193,4 +200,5 @@ class _Watched:
 
 def _moments(count: int, sums: NDArray[np.float64], squares: NDArray[np.float64]) -> _Statistics:
     mean = sums / count
-    return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
+    variance = squares / count - mean**2
+    return mean, np.sqrt(np.where(variance > _ROUNDING * mean**2, variance, 0))

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from hwsim.device.spec import AmplitudeLaw, Device
 from hwsim.tile.spec import Knobs
 from mapping.design import Design
 
@@ -29,6 +30,12 @@ def settled(rho: float) -> float:
 def settled_scales(scales: Sequence[float]) -> tuple[float, ...]:
     """The parts of a layer's window that slices can use, at least `scales`."""
     return tuple(map(_rounded_up, scales))
+
+
+def has_windows(device: Device) -> bool:
+    """Whether a device's laws hold in a part of its conductance window."""
+    law = device.fluctuation
+    return law is None or law.law is not AmplitudeLaw.TABLE
 
 
 def knobs_of(rho: float, base: Knobs, *, windows: bool = True) -> Knobs:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hwsim.chip.spec import Arch
 from hwsim.cost import array_energy_J
-from hwsim.device.spec import AmplitudeLaw, Device, Scenario
+from hwsim.device.spec import Device, Scenario
 from hwsim.errors import NetworkError
 from hwsim.events import EventCounts
 from hwsim.tile.geometry import Geometry
@@ -29,7 +29,7 @@ from mapping.network import (
 from mapping.partition import partition
 from mapping.plan import LayerPlan, Plan
 from optim.product_noise import ProductNoise, simplest
-from optim.rho import COPIES, settled, settled_scales
+from optim.rho import COPIES, has_windows, settled, settled_scales
 from optim.train._torch import Tensor, nn, torch
 from optim.train.layer import (
     LOG_LEAST_SCALE,
@@ -242,8 +242,7 @@ def _hardware(layer: LayerPlan, arch: Arch, shifts: Mapping[str, int]) -> LayerH
     shift = shifts.get(layer.name, full_range_shift(layer, arch))
     geometry, knobs = layer.geometry(arch.tile), layer.knobs
     single = Geometry(geometry.tile, geometry.precision)
-    table = arch.device.fluctuation and arch.device.fluctuation.law is AmplitudeLaw.TABLE
-    lowest = 1.0 if table else RHO_LIMITS[0]
+    lowest = RHO_LIMITS[0] if has_windows(arch.device) else 1.0
     devices = [
         device_with(arch.device, knobs.replace(conductance_scale=share))
         for share in window_shares(lowest)

@@ -19,10 +19,19 @@ from mapping.onnx_import import import_network
 from mapping.plan import plan
 from mapping.quantize import Scheme, quantize
 from mapping.shapes import layer_shapes
-from optim.baselines import Method, _corrected, binarised, cells_J, compensated, one_for_all
+from optim.baselines import (
+    Method,
+    _corrected,
+    _moments,
+    binarised,
+    cells_J,
+    compensated,
+    one_for_all,
+)
 from optim.price import Pricing
 from optim.problem import Examples, Problem
 from tests.reference import many_operators
+from tests.reference.onnx_files import make_model, node, save
 
 ARCH = load_arch("emt-strong")
 
@@ -58,9 +67,9 @@ def test_scales_are_compensated_around_zero_points(tmp_path):
     """Sums half as wide as wanted take a gain of two; what zero points add to them does not."""
     network = import_network(many_operators.write(tmp_path / "small.onnx")).network
     quantized = quantize(network, many_operators.IMAGES, Scheme(asymmetric=True))
-    node = quantized.network.linear_nodes()[0]
-    held = quantized.layers[node.name]
-    zero = zero_sums(quantized, node)
+    first = quantized.network.linear_nodes()[0]
+    held = quantized.layers[first.name]
+    zero = zero_sums(quantized, first)
     assert zero.any()
     rng = np.random.default_rng(0)
     acc = rng.normal(0, 100, (5000, len(zero)))
@@ -70,6 +79,42 @@ def test_scales_are_compensated_around_zero_points(tmp_path):
     before = held.weight_scale * ((acc - seen[0]) * 2 + wanted[0] + held.bias - zero)
     after = fixed.weight_scale * (acc + fixed.bias - zero)
     np.testing.assert_allclose(after, before, atol=float(fixed.weight_scale.max()))
+
+
+def test_a_constant_channel_keeps_its_scale(tmp_path):
+    """Its inputs are 0 on all images; only fluctuation widens what is read of it."""
+    rng = np.random.default_rng(0)
+    images = rng.random((32, 6), np.float32)
+    images[:, 2] = 0
+    weight = rng.normal(size=(6, 5)).astype(np.float32)
+    weight[:, 1] = 0
+    weight[2, 1] = 1
+    constants = {"w": weight, "b": rng.random(5, np.float32), "v": weight[:5]}
+    nodes = [node("Gemm", ["x", "w", "b"], "c", name="fc"), node("Gemm", ["c", "v"])]
+    path = save(make_model(nodes, {"x": ["N", 6]}, ["y"], constants), tmp_path / "own.onnx")
+    network = quantize(import_network(path).network, images, Scheme(weight_bits=4))
+    before = network.layers["fc"]
+    after = compensated(network, ARCH, Design(), images).layers["fc"]
+    assert after.weight_scale[1] == before.weight_scale[1]
+    assert not np.array_equal(after.weight_scale, before.weight_scale)
+    assert abs(after.bias[1] - before.bias[1]) < 1000
+
+
+@pytest.mark.parametrize("count", [10**3, 10**9])
+def test_constants_have_no_deviation(count):
+    """Sums of squares beyond 2^53 are rounded."""
+    value = np.array([1e6 / 3, 12345678.0, 0.0])
+    assert not _moments(count, value * count, value**2 * count)[1].any()
+
+
+def test_a_law_by_level_has_no_windows(digits):
+    network, _ = digits
+    law = Fluctuation(law="table", amplitude=0, table=(0.0, 0.1, 0.1, 0.1), source="test")
+    arch = ARCH.replace(device=ARCH.device.replace(fluctuation=law))
+    method = Method("clean", network, arch, one_for_all(network), Knobs(dac_bits=1))
+    assert method.design(0.5) == method.design(1.0)
+    assert cells_J(Pricing(problem(digits, arch)), method.design(0.5)) > 0
+    assert method.design(2.0) != method.design(1.0)
 
 
 def test_a_shift_of_the_mean_is_compensated(digits):
