@@ -5,11 +5,8 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, final
-
-import numpy as np
 
 from codesign.datasets import Split, load_dataset, read_description
 from codesign.flow import Case, prepare, simulate
@@ -26,7 +23,7 @@ from mapping.network import Network, QuantizedNetwork
 from mapping.onnx_export import export_network, onnx_model
 from mapping.plan import plan
 from mapping.shapes import layer_shapes
-from optim.problem import Examples
+from optim.problem import Examples, graph_digest
 from optim.rho import design_of, has_windows
 from optim.train.loop import Epoch, Training
 from optim.train.network import CodedNetwork
@@ -159,12 +156,8 @@ def _write_record(asked: TrainingRequest, done: Trained) -> None:
 def _belongs(asked: TrainingRequest, case: Case) -> dict[str, Any]:
     """What a checkpoint belongs to; hardware has a say only with a technique."""
     hardware = case.arch.model_dump(mode="json", exclude={"name", "technology"})
-    constants = sha256()
-    for name, value in sorted(case.imported.network.constants.items()):
-        constants.update(name.encode())
-        constants.update(np.ascontiguousarray(value).data)
     return {
-        "network": constants.hexdigest(),
+        "network": graph_digest(case.imported.network),
         "scheme": asked.scheme and asked.scheme.read_text(encoding="utf-8"),
         "hardware": hardware if asked.recipe.techniques else None,
     }

@@ -15,7 +15,7 @@ from hwsim.cost import Technology
 from hwsim.device.spec import States
 from hwsim.tile.spec import Engine
 from mapping.execute import IdealBackend, run
-from mapping.network import Node, QuantizedNetwork
+from mapping.network import Network, Node, QuantizedNetwork
 from mapping.shapes import LayerShape, layer_shapes
 
 
@@ -112,14 +112,22 @@ class Problem:
     @property
     def _network_digest(self) -> str:
         """The same in every process: dictionaries in the order of their keys."""
-        graph = self.network.network
         layers = sorted(self.network.layers.items())
         return _digest(
             *(part for name, layer in layers for part in (name, *vars(layer).values())),
-            *(part for constant in sorted(graph.constants.items()) for part in constant),
-            *(part for node in graph.nodes for part in _described(node)),
+            graph_digest(self.network.network),
             *sorted(self.network.tensors.items()),
         )
+
+
+def graph_digest(network: Network) -> str:
+    """Of constants and nodes: the same in every process, whatever the order of dictionaries."""
+    return _digest(
+        *(part for constant in sorted(network.constants.items()) for part in constant),
+        *(part for node in network.nodes for part in _described(node)),
+        network.inputs,
+        network.outputs,
+    )
 
 
 def _described(node: Node) -> tuple[Any, ...]:

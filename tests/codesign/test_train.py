@@ -4,14 +4,17 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from codesign.cli.entry import run
 from codesign.images import load_images
+from hwsim.chip.load import load_arch
 from mapping.onnx_export import export_network
 from mapping.onnx_import import import_network
 from mapping.quantize import Scheme, quantize
@@ -78,6 +81,25 @@ class TestWithTorch:
         # Resumed as another training, it is refused.
         assert run([*SMALL, "--resume", "--seed", "1", "--out", str(tmp_path)]) == 2
         assert "expected a checkpoint of this training" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "change", [{"op": "tanh"}, {"attributes": {"axis": 2}}, {"inputs": ("a",)}, {"output": "b"}]
+    )
+    def test_a_checkpoint_belongs_to_nodes_as_well_as_to_constants(self, tmp_path, change):
+        from codesign.train import TrainingRequest, _belongs
+        from optim.train.recipe import Recipe
+
+        asked = TrainingRequest(Path(DIGITS), "digits", tmp_path, Recipe())
+
+        def content(network):
+            imported = SimpleNamespace(network=network)
+            return _belongs(asked, SimpleNamespace(imported=imported, arch=load_arch("emt")))
+
+        network = import_network(Path(DIGITS)).network
+        *others, last = network.nodes
+        other = replace(network, nodes=(*others, replace(last, **change)))
+        assert content(network) == content(replace(network))
+        assert content(network) != content(other)
 
     @pytest.mark.slow
     def test_an_interrupted_training_keeps_its_checkpoint(self, tmp_path, capsys, monkeypatch):
