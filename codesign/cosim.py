@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from codesign.cosim_record import cosim_result
 from codesign.flow import network_name, prepare
 from codesign.measure import by_stage
-from codesign.report.result import CosimResult
+from codesign.report.provenance import sha256
+from codesign.report.result import CosimResult, Result
 from codesign.simulation import Progress, Simulation, silent
+from hwsim.chip.load import load_arch
+from hwsim.chip.spec import Arch
 from hwsim.cosim.verilated import CosimulationError
-from hwsim.errors import MappingError
+from hwsim.errors import MappingError, SpecError
 from hwsim.peripherals.requantizer import Requantizer
 from hwsim.spec import unknown
 from mapping.execute import LayerKernel, Requantize, run
@@ -87,6 +90,28 @@ def cosimulate(
         seed=asked.seed,
         result=cosim_result([rtl], len(test.labels), compared.differences),
     )
+
+
+def expect_same_run(before: Result, asked: Simulation) -> None:
+    """Refuse to add a co-simulation to the result of another network, hardware or seed.
+
+    Args:
+        asked: with a preset's name or a file as its architecture.
+    Raises:
+        SpecError: one of them differs, or the file that it comes from does.
+    """
+    arch = asked.arch if isinstance(asked.arch, Arch) else load_arch(asked.arch)
+    now = {"network": network_name(asked.network), "arch": arch.name, "seed": asked.seed}
+    for key, value in now.items():
+        known = getattr(before, key)
+        if known is not None and known != value:
+            raise SpecError(f"--out: {key}: expected {known!r} as in its result, found {value!r}")
+    for key, file in (("network", asked.network), ("arch", asked.arch)):
+        known = before.provenance.inputs.get(key)
+        if isinstance(file, Arch) or not known or not Path(file).is_file():
+            continue
+        if sha256(Path(file)) != known:
+            raise SpecError(f"--out: {key}: expected the file of its result, found another")
 
 
 def _chosen(plan: Plan, layer: str | None) -> tuple[str, ...]:

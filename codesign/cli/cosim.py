@@ -70,12 +70,12 @@ def cosim(
         _expect_alone()
     elif not (asked["network"] and asked["data"]):
         raise click.UsageError("expected --network and --data, or --module")
-    with _kept(out) as keep:
+    with _kept(out) as (before, keep):
         if modules:
             equal = _benches(modules, as_json, keep)
         else:
             options = {"layer": layer, "ideal_device": ideal, "waves": waves}
-            equal = _network({"arch": arch_name, **asked}, options, as_json, keep)
+            equal = _network({"arch": arch_name, **asked}, options, as_json, before, keep)
     if not equal:
         raise click.exceptions.Exit(DIFFERENT)
 
@@ -90,26 +90,33 @@ def _expect_alone() -> None:
 
 
 @contextmanager
-def _kept(out: Path | None) -> Iterator[dict[str, Any]]:
-    """What is put into the record becomes part of the result.json in `out`."""
+def _kept(out: Path | None) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The result in `out` (None without one), and a record that becomes part of it."""
     from codesign.report import load_result  # noqa: PLC0415
     from codesign.report.files import save_result  # noqa: PLC0415
 
     before = None if out is None else load_result(out)  # a wrong folder shows at once
     changes: dict[str, Any] = {}
-    yield changes
+    yield before, changes
     if out is not None and before is not None:
         save_result(before.replace(**changes), out)
 
 
 def _network(
-    asked: dict[str, Any], options: dict[str, Any], as_json: bool, keep: dict[str, Any]
+    asked: dict[str, Any],
+    options: dict[str, Any],
+    as_json: bool,
+    before: Any,
+    keep: dict[str, Any],
 ) -> bool:
-    from codesign.cosim import cosimulate  # noqa: PLC0415
+    from codesign.cosim import cosimulate, expect_same_run  # noqa: PLC0415
     from codesign.simulation import Simulation  # noqa: PLC0415
 
+    simulation = Simulation(**asked)
+    if before is not None:
+        expect_same_run(before, simulation)
     with progress_bar("image") as progress:
-        found = cosimulate(Simulation(**asked), **options, progress=progress)
+        found = cosimulate(simulation, **options, progress=progress)
     keep["cosim"] = found.result.model_dump()
     if as_json:
         about = {key: value for key, value in vars(found).items() if key != "result"}

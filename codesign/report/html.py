@@ -45,7 +45,7 @@ def to_html(result: Result) -> str:
         lines=content.line_table(result),
         buffers=content.buffer_table(result),
         cosim_tables=content.cosim_tables(result),
-        cosim_summary=cosim.summary(result.cosim) if result.cosim else "",
+        cosim_summary=cosim.summary(result.cosim, result.layers) if result.cosim else "",
         hidden_layers=max(0, sum(layer.tiles > 0 for layer in result.layers) - MAX_LAYERS),
     )
 

@@ -94,7 +94,12 @@ def to_markdown(result: Result) -> str:
         lines += [f"## {heading}", ""]
         if heading == "Co-simulation" and result.cosim is not None:
             modules = ", ".join(f"`{name}`" for name in result.cosim.modules)
-            lines += [_plain(cosim.summary(result.cosim)), "", f"Modules: {modules}.", ""]
+            lines += [
+                _plain(cosim.summary(result.cosim, result.layers)),
+                "",
+                f"Modules: {modules}.",
+                "",
+            ]
         if heading == "Provenance":
             command = result.provenance.command.replace("`", " ")
             lines += [f"Command: `{command or 'not recorded'}`", ""]

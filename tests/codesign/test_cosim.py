@@ -11,6 +11,7 @@ import pytest
 from codesign import cosim, cosim_benches
 from codesign.cli.entry import run
 from codesign.report import CosimLayer, CosimResult, Result, load_result, render, save_result
+from codesign.report.result import Provenance
 from codesign.report.write import ReportFormat
 from codesign.simulation import Simulation
 from hwsim.cosim import simulators
@@ -79,10 +80,11 @@ def test_the_rtl_backend_gives_the_accuracy_and_energy_of_the_numba_backend(call
 
 @rtl
 @pytest.mark.usefixtures("rtl_tools")
-def test_one_layer_its_waveforms_and_the_report_of_an_earlier_run(call, plain, tmp_path):
+def test_one_layer_its_waveforms_and_the_report_of_an_earlier_run(call, plain_result, tmp_path):
+    plain = plain_result("digits")
     save_result(plain, tmp_path)
     waves = tmp_path / "conv2.vcd"
-    options = ("--layer", "conv2", "--waves", waves, "--out", tmp_path)
+    options = ("--layer", "conv2", "--waves", waves, "--out", tmp_path, "--seed", plain.seed)
     status, out, _ = call("cosim", *ASKED, *options)
     assert status == 0
     assert out.splitlines()[1].split()[0] == "conv2"
@@ -94,6 +96,33 @@ def test_one_layer_its_waveforms_and_the_report_of_an_earlier_run(call, plain, t
     assert kept.cosim.equal is True
     assert [layer.name for layer in kept.cosim.layers] == ["conv2"]
     assert kept.replace(cosim=None) == plain
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "problem"),
+    [
+        ((), {"network": "net"}, "network: expected 'net' as in its result, found 'digits'"),
+        (("--arch", "isaac"), {}, "arch: expected 'emt' as in its result, found 'isaac'"),
+        (("--seed", "4"), {}, "seed: expected 3 as in its result, found 4"),
+        (
+            (),
+            {"provenance": Provenance(inputs={"network": "0" * 64})},
+            "network: expected the file of its result, found another",
+        ),
+    ],
+)
+def test_a_verdict_on_something_else_does_not_go_into_a_result(
+    call, monkeypatch, plain_result, tmp_path, options, changes, problem
+):
+    def never(*_: object) -> None:
+        raise AssertionError("refused too late")
+
+    monkeypatch.setattr(cosim, "prepare", never)
+    plain = plain_result("digits").replace(**changes)
+    save_result(plain, tmp_path)
+    asked = ("cosim", *ASKED, "--out", tmp_path, "--seed", plain.seed, *options)
+    assert call(*asked) == (2, "", f"hwsim: error: --out: {problem}\n")
+    assert load_result(tmp_path) == plain
 
 
 @rtl
@@ -311,7 +340,8 @@ def recorded(plain: Result, equal: bool | None, difference: str = "", name: str 
         (False, "output 3", "RTL and model differ: see the table.", "output 3"),
     ],
 )
-def test_reports_show_what_went_through_the_rtl(plain, equal, difference, says, verdict):
+def test_reports_show_what_went_through_the_rtl(plain_result, equal, difference, says, verdict):
+    plain = plain_result(layers=1)
     record = recorded(plain, equal, difference)
     page = Seen(render(record, ReportFormat.HTML))
     markdown = render(record, ReportFormat.MARKDOWN)
@@ -324,6 +354,19 @@ def test_reports_show_what_went_through_the_rtl(plain, equal, difference, says, 
     assert "## Co-simulation" in markdown
     assert "Co-simulation" not in render(plain, ReportFormat.MARKDOWN)
     assert Result.model_validate_json(render(record, ReportFormat.JSON)) == record
+
+
+@pytest.mark.parametrize(
+    ("equal", "says"),
+    [
+        (True, "Every sum and every code of fc0 is equal to the model's. Layers left out: 2."),
+        (False, "RTL and model of fc0 differ: see the table. Layers left out: 2."),
+    ],
+)
+def test_reports_say_which_layers_went_through_the_rtl(plain, equal, says):
+    record = recorded(plain, equal)
+    assert says in " ".join(Seen(render(record, ReportFormat.HTML)).texts)
+    assert says in render(record, ReportFormat.MARKDOWN).replace("\\", "")
 
 
 def test_a_layers_name_stays_text_in_the_co_simulations_table(plain):
