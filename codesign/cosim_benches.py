@@ -61,7 +61,7 @@ def _run(name: str) -> BenchResult:
         done = subprocess.run(
             command,
             cwd=BENCHES.parent,
-            env={**os.environ, "HWSIM_BUILDS": str(builds)},
+            env=_environment(builds),
             capture_output=True,
             text=True,
             check=False,
@@ -84,6 +84,12 @@ def _run(name: str) -> BenchResult:
         bins=bins,
         time_s=time.time() - start,
     )
+
+
+def _environment(builds: Path) -> dict[str, str]:
+    """The caller's, but for options of pytest that would leave tests out."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    return {**own, "HWSIM_BUILDS": str(builds)}
 
 
 def _coverage(files: Iterable[Path]) -> tuple[int, int]:

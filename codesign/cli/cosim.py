@@ -132,7 +132,7 @@ def _benches(modules: tuple[str, ...], as_json: bool, keep: dict[str, Any]) -> b
 
     found = run_benches(modules, lambda name: note(f"bench of {name}"))
     keep["benches"] = [bench.model_dump() for bench in found]
-    passed = not any(bench.failed for bench in found)
+    passed = all(bench.passed for bench in found)
     if as_json:
         benches = [bench.model_dump(mode="json") for bench in found]
         emit({"benches": benches, "passed": passed, "command": command_line()})

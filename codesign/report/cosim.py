@@ -76,4 +76,4 @@ def bench_verdict(bench: BenchResult) -> str:
     """One bench's result in a word or two."""
     if bench.failed:
         return "FAILED"
-    return "passed" if bench.tests > bench.skipped else "not run"
+    return "passed" if bench.passed else "not run"

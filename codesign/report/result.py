@@ -186,6 +186,11 @@ class BenchResult(Spec):
     bins: Count
     time_s: Second
 
+    @property
+    def passed(self) -> bool:
+        """Whether tests ran and none failed."""
+        return not self.failed and self.tests > self.skipped
+
 
 class Provenance(Spec):
     """How to get these numbers again."""

@@ -267,6 +267,22 @@ def test_benches_are_counted_and_their_coverage_is_kept(call, benches, plain, tm
         assert "coverage bins hit" in render(kept, format).lower()
 
 
+def test_options_of_pytest_do_not_leave_tests_out(call, benches, monkeypatch):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k nothing_like_this")
+    status, out, _ = call("cosim", "--module", "good", "--json")
+    assert (status, json.loads(out)["benches"][0]["tests"]) == (0, 2)
+
+
+@pytest.mark.parametrize("tests", ["", "import pytest\ndef test_a():\n    pytest.skip('no')\n"])
+def test_a_bench_that_did_not_run_has_not_passed(call, benches, tests):
+    (benches / "test_idle.py").write_text(tests)
+    status, out, _ = call("cosim", "--module", "idle", "--module", "good")
+    assert status == 1
+    assert [line.split()[0] for line in out.splitlines()[1:]] == ["good", "idle"]
+    assert out.endswith("not run\n")
+    assert json.loads(call("cosim", "--module", "idle", "--json")[1])["passed"] is False
+
+
 def test_a_bench_that_fails_fails_the_check(call, benches):
     status, out, _ = call("cosim", "--module", "all")
     assert status == 1
