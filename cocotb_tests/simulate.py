@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cocotb_tools.runner import get_results, get_runner
 
+from cocotb_tests.bench import SEED
 from hwsim.cosim.simulators import (
     RTL,
     MissingSimulator,
@@ -30,7 +31,7 @@ def simulate(
     parameters: Mapping[str, int],
     *,
     simulator: str = "verilator",
-    seed: int = 1,
+    seed: int = SEED,
     environment: Mapping[str, str] | None = None,
 ) -> None:
     """Run all cocotb tests of module `bench` on `toplevel`; a failure of any fails the test."""

@@ -282,7 +282,7 @@ def simulate_case(
 
     geometry = make_geometry(described)
     runs = {
-        f"pace{pace}": stimulus(geometry, vectors, seed + pace, noisy=True)
+        f"pace{pace}": stimulus(geometry, vectors, (seed + pace) % (1 << 64), noisy=True)
         for pace in range(len(PACES))
     }
     runs["row"] = stimulus(geometry, vectors, seed)

@@ -30,11 +30,14 @@ def bench_names() -> list[str]:
     return names
 
 
-def run_benches(asked: Iterable[str], progress: Callable[[str], None]) -> tuple[BenchResult, ...]:
+def run_benches(
+    asked: Iterable[str], progress: Callable[[str], None], seed: int | None = None
+) -> tuple[BenchResult, ...]:
     """Run the benches of the modules `asked` ("all": of every one).
 
     Args:
         progress: told the module before its bench runs.
+        seed: of all that the benches draw; None: their own.
     Raises:
         SpecError: there is no such bench, or it cannot be run.
         MissingSimulator: there is no simulator or no compiler.
@@ -48,11 +51,11 @@ def run_benches(asked: Iterable[str], progress: Callable[[str], None]) -> tuple[
     found = []
     for name in chosen:
         progress(name)
-        found.append(_run(name))
+        found.append(_run(name, seed))
     return tuple(found)
 
 
-def _run(name: str) -> BenchResult:
+def _run(name: str, seed: int | None) -> BenchResult:
     start = time.time()
     with tempfile.TemporaryDirectory() as scratch:
         report, builds = Path(scratch) / "report.xml", Path(scratch) / "builds"
@@ -61,7 +64,7 @@ def _run(name: str) -> BenchResult:
         done = subprocess.run(
             command,
             cwd=BENCHES.parent,
-            env=_environment(builds),
+            env=_environment(builds, seed),
             capture_output=True,
             text=True,
             check=False,
@@ -86,10 +89,11 @@ def _run(name: str) -> BenchResult:
     )
 
 
-def _environment(builds: Path) -> dict[str, str]:
+def _environment(builds: Path, seed: int | None) -> dict[str, str]:
     """The caller's, but for options of pytest that would leave tests out."""
     own = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-    return {**own, "HWSIM_BUILDS": str(builds)}
+    drawn = {} if seed is None else {"BENCH_SEED": str(seed)}
+    return {**own, **drawn, "HWSIM_BUILDS": str(builds)}
 
 
 def _coverage(files: Iterable[Path]) -> tuple[int, int]:

@@ -64,7 +64,8 @@ def cosim(
     """Run images of a network on modelled tiles and on the Verilated RTL; compare both.
 
     Every product, every code and every cycle is compared.  Exit status 1 if any differs.
-    With --module: the cocotb benches of single modules, from the source tree.
+    With --module: the cocotb benches of single modules, from the source tree; --seed gives
+    them other draws than their own.
     """
     if modules:
         _expect_alone()
@@ -72,7 +73,8 @@ def cosim(
         raise click.UsageError("expected --network and --data, or --module")
     with _kept(out) as (before, keep):
         if modules:
-            equal = _benches(modules, as_json, keep)
+            seed = asked["seed"] if _given("seed") else None
+            equal = _benches(modules, seed, as_json, keep)
         else:
             options = {"layer": layer, "ideal_device": ideal, "waves": waves}
             equal = _network({"arch": arch_name, **asked}, options, as_json, before, keep)
@@ -82,11 +84,16 @@ def cosim(
 
 def _expect_alone() -> None:
     """Refuse, beside --module, what has a say for a network only."""
-    context = click.get_current_context()
-    for name in ("network", "data", "samples", "layer", "arch_name", "design", "scheme", "ideal"):
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+    of_network = ("network", "data", "samples", "layer", "arch_name", "design", "scheme")
+    for name in (*of_network, "ideal", "waves"):
+        if _given(name):
             option = name.removesuffix("_name")
             raise click.UsageError(f"--module: expected alone, found --{option} beside it")
+
+
+def _given(name: str) -> bool:
+    """Whether an option has a value that is not its default."""
+    return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 @contextmanager
@@ -126,11 +133,13 @@ def _network(
     return bool(found.result.equal)
 
 
-def _benches(modules: tuple[str, ...], as_json: bool, keep: dict[str, Any]) -> bool:
+def _benches(
+    modules: tuple[str, ...], seed: int | None, as_json: bool, keep: dict[str, Any]
+) -> bool:
     from codesign.cosim_benches import run_benches  # noqa: PLC0415
     from codesign.report.cosim import BENCH_HEADINGS, bench_rows  # noqa: PLC0415
 
-    found = run_benches(modules, lambda name: note(f"bench of {name}"))
+    found = run_benches(modules, lambda name: note(f"bench of {name}"), seed)
     keep["benches"] = [bench.model_dump() for bench in found]
     passed = all(bench.passed for bench in found)
     if as_json:

@@ -1,7 +1,10 @@
 """`hwsim cosim`, `--backend rtl` and their part of the report."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -267,6 +270,28 @@ def test_benches_are_counted_and_their_coverage_is_kept(call, benches, plain, tm
         assert "coverage bins hit" in render(kept, format).lower()
 
 
+@pytest.mark.parametrize(("options", "seed"), [(("--seed", "0"), "0"), ((), "none")])
+def test_the_benches_draw_by_the_seed_that_is_given(call, benches, options, seed, monkeypatch):
+    monkeypatch.delenv("BENCH_SEED", raising=False)
+    seen = f"assert os.environ.get('BENCH_SEED', 'none') == {seed!r}"
+    (benches / "test_seeded.py").write_text(f"import os\ndef test_seed():\n    {seen}\n")
+    assert call("cosim", "--module", "seeded", *options)[0] == 0
+
+
+def test_the_seed_of_the_environment_is_that_of_the_simulation():
+    pytest.importorskip("cocotb_coverage", reason="not installed (extra 'rtl')")
+    ask = "import inspect, cocotb_tests.simulate as s; print(inspect.signature(s.simulate))"
+    said = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=cosim_benches.BENCHES.parent,
+        env={**os.environ, "BENCH_SEED": "12345"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "seed: int = 12345" in said
+
+
 def test_options_of_pytest_do_not_leave_tests_out(call, benches, monkeypatch):
     monkeypatch.setenv("PYTEST_ADDOPTS", "-k nothing_like_this")
     status, out, _ = call("cosim", "--module", "good", "--json")
@@ -296,6 +321,7 @@ def test_a_bench_that_fails_fails_the_check(call, benches):
     [
         (("--module", "worse"), "--module: expected one of all, bad, good, found 'worse'"),
         (("--module", "bad", *ASKED), "--module: expected alone, found --network beside it"),
+        (("--module", "bad", "--waves", "w.vcd"), "expected alone, found --waves beside it"),
         (("--network", DIGITS), "expected --network and --data, or --module"),
     ],
 )
