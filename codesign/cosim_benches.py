@@ -5,16 +5,20 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from codesign.report.result import BenchResult
+from hwsim.cosim.build import check_build_folder
 from hwsim.cosim.simulators import RTL, MissingSimulator, verilator_environment
 from hwsim.errors import SpecError
 from hwsim.spec import unknown
 
+#: Characters of a problem that are shown.
+PROBLEM_LENGTH = 300
 BENCHES = RTL.parent / "cocotb_tests"
 
 
@@ -41,12 +45,14 @@ def run_benches(
     Raises:
         SpecError: there is no such bench, or it cannot be run.
         MissingSimulator: there is no simulator or no compiler.
+        BuildError: nothing can be built in the folder for temporary files.
     """
     names, wanted = bench_names(), list(asked)
     for name in wanted:
         if name not in (*names, "all"):
             raise SpecError(f"--module: {unknown(name, [*names, 'all'])}")
     verilator_environment()
+    check_build_folder(Path(tempfile.gettempdir()), "TMPDIR")
     chosen = [name for name in names if name in wanted or "all" in wanted]
     found = []
     for name in chosen:
@@ -78,7 +84,7 @@ def _run(name: str, seed: int | None) -> BenchResult:
         if suite is not None:
             counts = {key: int(suite.get(key, "0")) for key in counts}
         covered, bins = _coverage(builds.glob(f"*/test_{name}.coverage.json"))
-    return BenchResult(
+    found = BenchResult(
         module=name,
         tests=counts["tests"],
         failed=counts["failures"] + counts["errors"],
@@ -87,6 +93,18 @@ def _run(name: str, seed: int | None) -> BenchResult:
         bins=bins,
         time_s=time.time() - start,
     )
+    return found if found.passed else found.replace(problem=_problem(suite))
+
+
+def _problem(suite: ET.Element | None) -> str:
+    """The first failure, or else the reason of the first test left out, on one line."""
+    kinds = ("failure", "error", "skipped")
+    cases = [] if suite is None else list(suite.iter("testcase"))
+    for case, problem in ((c, c.find(kind)) for kind in kinds for c in cases):
+        if problem is not None:
+            text = " ".join(f"{case.get('name')}: {problem.get('message')}".split())
+            return textwrap.shorten(text, PROBLEM_LENGTH, placeholder=" ...")
+    return ""
 
 
 def _environment(builds: Path, seed: int | None) -> dict[str, str]:

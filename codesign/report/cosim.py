@@ -73,7 +73,8 @@ def bench_rows(benches: tuple[BenchResult, ...]) -> list[tuple[str, ...]]:
 
 
 def bench_verdict(bench: BenchResult) -> str:
-    """One bench's result in a word or two."""
-    if bench.failed:
-        return "FAILED"
-    return "passed" if bench.passed else "not run"
+    """One bench's result in a word or two, and what is wrong."""
+    if bench.passed:
+        return "passed"
+    result = "FAILED" if bench.failed else "not run"
+    return f"{result}: {bench.problem}" if bench.problem else result

@@ -185,6 +185,7 @@ class BenchResult(Spec):
     covered: Count  # bins of functional coverage that were hit, over all runs
     bins: Count
     time_s: Second
+    problem: str = ""  # the first failure, or why nothing ran
 
     @property
     def passed(self) -> bool:

@@ -143,6 +143,7 @@ def shared_library(design: Design) -> Path:
     library = folder / f"{design.top}-{design.key(_tools(environment))}.so"
     with _LOCK:
         if not library.exists():
+            check_build_folder(folder, "HWSIM_CACHE")
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryDirectory(prefix=".build-", dir=folder) as scratch:
@@ -152,6 +153,19 @@ def shared_library(design: Design) -> Path:
                     f"{folder}: cannot be written: {error.strerror or error}"
                 ) from None
     return library
+
+
+def check_build_folder(folder: Path, setting: str) -> None:
+    """Refuse a folder that GNU make cannot build in; `setting` is what chooses another.
+
+    Raises:
+        BuildError: its path has spaces.
+    """
+    if len(str(folder.absolute()).split()) > 1:
+        raise BuildError(
+            f"{folder}: expected a path without spaces (GNU make), found some; "
+            f"set {setting} to another folder"
+        )
 
 
 def cache_folder() -> Path:

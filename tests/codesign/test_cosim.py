@@ -263,6 +263,7 @@ def test_benches_are_counted_and_their_coverage_is_kept(call, benches, plain, tm
         "skipped": 1,
         "covered": 1,
         "bins": 2,
+        "problem": "",
     }
     kept = load_result(tmp_path)
     assert [bench.module for bench in kept.benches] == ["good"]
@@ -304,7 +305,7 @@ def test_a_bench_that_did_not_run_has_not_passed(call, benches, tests):
     status, out, _ = call("cosim", "--module", "idle", "--module", "good")
     assert status == 1
     assert [line.split()[0] for line in out.splitlines()[1:]] == ["good", "idle"]
-    assert out.endswith("not run\n")
+    assert out.splitlines()[-1].endswith("not run: test_a: no" if tests else "not run")
     assert json.loads(call("cosim", "--module", "idle", "--json")[1])["passed"] is False
 
 
@@ -312,8 +313,19 @@ def test_a_bench_that_fails_fails_the_check(call, benches):
     status, out, _ = call("cosim", "--module", "all")
     assert status == 1
     lines = out.splitlines()
-    assert lines[1].split() == ["bad", "1", "1", "0", "0", "0", "FAILED"]
+    assert lines[1].split()[:6] == ["bad", "1", "1", "0", "0", "0"]
+    assert lines[1].endswith("FAILED: test_bad: assert False")
     assert lines[2].split() == ["good", "2", "0", "1", "1", "2", "passed"]
+
+
+def test_benches_are_not_built_in_a_folder_with_spaces(call, benches, monkeypatch):
+    monkeypatch.setattr(cosim_benches.tempfile, "gettempdir", lambda: "/tmp/a b")
+    problem = "/tmp/a b: expected a path without spaces (GNU make), found some; set TMPDIR to"
+    assert call("cosim", "--module", "good") == (
+        2,
+        "",
+        f"hwsim: error: {problem} another folder\n",
+    )
 
 
 @pytest.mark.parametrize(
