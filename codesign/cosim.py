@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, final
 
@@ -21,7 +22,8 @@ from hwsim.cosim.verilated import CosimulationError
 from hwsim.errors import MappingError, SpecError
 from hwsim.peripherals.requantizer import Requantizer
 from hwsim.spec import unknown
-from mapping.execute import LayerKernel, Requantize, run
+from mapping.codes import Requantize, requantize_exactly
+from mapping.execute import LayerKernel, run
 from mapping.execute_rtl import RtlBackend
 from mapping.execute_tiles import TileBackend, calibrate
 from mapping.plan import LayerPlan, Plan
@@ -123,6 +125,22 @@ def _chosen(plan: Plan, layer: str | None) -> tuple[str, ...]:
     return (layer,)
 
 
+class _Stage(Enum):
+    """What is compared, by the axes of its arrays; in the order in which an image makes them."""
+
+    SUMS = "product, group, output"
+    CODES = "image, channel, place"
+
+
+def _difference(found: NDArray[Any], expected: NDArray[Any], stage: _Stage, first: int) -> str:
+    """The first difference in words, "" without one; `first` is the number of the first entry."""
+    if np.array_equal(found, expected):
+        return ""
+    at = tuple(int(i) for i in np.argwhere(found != expected)[0])
+    where = (first + at[0], *at[1:])
+    return f"{stage.value} {where}: expected {expected[at]}, the RTL gives {found[at]}"
+
+
 @final
 class _Compared:
     """Both backends at once: the model's results go on, differences are kept."""
@@ -130,13 +148,13 @@ class _Compared:
     def __init__(self, tiles: TileBackend, rtl: RtlBackend, plan: Plan, waves: Path | None) -> None:
         self._tiles, self._rtl, self._plan = tiles, rtl, plan
         self._lock = threading.Lock()
-        self._found: dict[str, list[tuple[int, str]]] = {name: [] for name in rtl.names}
+        self._found: dict[str, list[tuple[int, bool, str]]] = {name: [] for name in rtl.names}
         self._waves = waves
 
     @property
     def differences(self) -> dict[str, str]:
         """The first difference of each layer, "" where there is none."""
-        return {name: min(found)[1] if found else "" for name, found in self._found.items()}
+        return {name: min(found)[-1] if found else "" for name, found in self._found.items()}
 
     def layer(self, name: str) -> LayerKernel:
         model = self._tiles.layer(name)
@@ -146,12 +164,13 @@ class _Compared:
 
     def requantizer(self, name: str) -> Requantize:
         if name not in self._rtl.names:
-            return Requantizer.codes
+            return requantize_exactly
         by_rtl = self._rtl.requantizer(name)
 
-        def both(built: Requantizer, acc: NDArray[np.int64]) -> NDArray[np.int16]:
+        def both(built: Requantizer, acc: NDArray[np.int64], first_image: int) -> NDArray[np.int16]:
             expected = built.codes(acc)
-            self._compare(name, 0, lambda: by_rtl(built, acc), expected, "image, channel, place")
+            work = lambda: by_rtl(built, acc, first_image)  # noqa: E731
+            self._compare(name, _Stage.CODES, first_image, work, expected)
             return expected
 
         return both
@@ -162,30 +181,23 @@ class _Compared:
         ) -> None:
             self._record(name, codes, first)
             work = lambda: rtl(codes, first)  # noqa: E731
-            self._compare(name, first, work, expected, "product, group, output")
+            self._compare(name, _Stage.SUMS, first, work, expected)
 
         return seen
 
     def _compare(
-        self, name: str, first: int, work: Callable[[], NDArray[Any]], expected: Any, axes: str
+        self, name: str, stage: _Stage, first: int, work: Callable[[], NDArray[Any]], expected: Any
     ) -> None:
+        """Note the first difference of one image; `first` is the number of what comes first."""
         try:
-            found = work()
+            text = _difference(work(), expected, stage, first)
         except CosimulationError as error:
-            self._note(name, first, str(error))
-            return
-        if not np.array_equal(found, expected):
-            at = tuple(int(i) for i in np.argwhere(found != expected)[0])
-            where = (first + at[0], *at[1:])
-            self._note(
-                name,
-                where[0],
-                f"{axes} {where}: expected {expected[at]}, the RTL gives {found[at]}",
-            )
-
-    def _note(self, name: str, number: int, text: str) -> None:
-        with self._lock:
-            self._found[name].append((number, text))
+            text = str(error)
+        if text:
+            sums = self._plan.layer(name).mvms_per_inference
+            image = first // sums if stage is _Stage.SUMS else first
+            with self._lock:
+                self._found[name].append((image, stage is _Stage.CODES, text))
 
     def _record(self, name: str, codes: NDArray[np.int16], first: int) -> None:
         """Waveforms of the run's first products in the first layer, once."""

@@ -6,14 +6,19 @@
 The division is a division (QuantizeLinear), not a product with the inverse.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hwsim._jit import kernel
+from hwsim.peripherals.requantizer import Requantizer
 from mapping.network import QuantParams
 
 Codes = NDArray[np.int16]
 Reals = NDArray[np.float32]
+#: Codes of accumulators; the number is that of the first image.
+Requantize = Callable[[Requantizer, NDArray[np.int64], int], Codes]
 
 
 @kernel
@@ -95,3 +100,8 @@ def add_codes(
     left, right = np.ascontiguousarray(a).reshape(-1), np.ascontiguousarray(b).reshape(-1)
     _add(left, right, scales, zero_points, _limits(output), out.reshape(-1))
     return out
+
+
+def requantize_exactly(built: Requantizer, acc: NDArray[np.int64], _first_image: int) -> Codes:
+    """What a backend that makes no codes leaves to the walker."""
+    return built.codes(acc)

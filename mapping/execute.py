@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from hwsim.errors import DataError, NetworkError
 from hwsim.peripherals.requantizer import Requantizer, real_multiplier
 from mapping.coded_operators import digital_evaluation
-from mapping.codes import decode, encode
+from mapping.codes import Requantize, decode, encode, requantize_exactly
 from mapping.lower import im2col, mvms_per_image, output_shape, weight_matrix, zero_sums
 from mapping.memory import chunk_size, worker_count
 from mapping.network import LINEAR_OPS, Network, Node, QuantizedNetwork, QuantParams
@@ -55,9 +55,6 @@ class Backend(Protocol):
 
     def layer(self, name: str) -> LayerKernel:
         """The products of node `name`; called from several threads at once."""
-
-
-Requantize = Callable[[Requantizer, NDArray[np.int64]], NDArray[np.int16]]
 
 
 @runtime_checkable
@@ -177,7 +174,7 @@ def linear_step(network: QuantizedNetwork, node: Node, backend: Backend) -> Step
         )
     layer = backend.layer(node.name)
     shape = integers.weight.shape
-    requantize: Requantize = Requantizer.codes
+    requantize: Requantize = requantize_exactly
     if isinstance(backend, RequantizingBackend):
         requantize = backend.requantizer(node.name)
     finish = linear_finish(network, node, layer.copies, requantize)
@@ -186,7 +183,7 @@ def linear_step(network: QuantizedNetwork, node: Node, backend: Backend) -> Step
         out = output_shape(node, arrays[0].shape, shape)
         vectors = im2col(arrays[0], node, source.zero_point, shape[2:])
         first = first_image * mvms_per_image(node, out)
-        return finish(layer(vectors, first), out)
+        return finish(layer(vectors, first), out, first_image)
 
     return Step(node, node.inputs[:1], evaluate)
 
@@ -195,9 +192,9 @@ def linear_finish(
     network: QuantizedNetwork,
     node: Node,
     copies: int = 1,
-    requantize: Requantize = Requantizer.codes,
-) -> Callable[[NDArray[np.int64], Sequence[int]], Array]:
-    """What follows the products: (acc (vectors, groups, N), output shape) -> output tensor.
+    requantize: Requantize = requantize_exactly,
+) -> Callable[[NDArray[np.int64], Sequence[int], int], Array]:
+    """What follows the products: (acc (vectors, groups, N), output shape, first image) -> tensor.
 
     The sum over copies is kept: bias and zero point are as many times as large, the scale is
     divided by their number.
@@ -215,14 +212,18 @@ def linear_finish(
     if output is None:
         real = source.scale * scale.astype(np.float64)
 
-        def as_reals(acc: NDArray[np.int64], shape: Sequence[int]) -> Array:
+        def as_reals(acc: NDArray[np.int64], shape: Sequence[int], _first: int) -> Array:
             reals = ((arranged(acc, shape) + offset) * real).astype(np.float32)
             return np.ascontiguousarray(reals.transpose(0, 2, 1)).reshape(tuple(shape))
 
         return as_reals
     multiplier = real_multiplier(source.scale, scale, output.scale)
     built = Requantizer.build(multiplier, output.zero_point, output.low, output.high, offset)
-    return lambda acc, shape: requantize(built, arranged(acc, shape)).reshape(tuple(shape))
+
+    def as_codes(acc: NDArray[np.int64], shape: Sequence[int], first: int) -> Array:
+        return requantize(built, arranged(acc, shape), first).reshape(tuple(shape))
+
+    return as_codes
 
 
 @final

@@ -22,7 +22,7 @@ from hwsim.cosim.verilated import VerilatedRequantizer
 from hwsim.errors import MappingError
 from hwsim.peripherals.requantizer import Requantizer
 from hwsim.tile.matrix import ProgrammedMatrix
-from mapping.execute import Requantize
+from mapping.codes import Requantize
 from mapping.execute_tiles import TileBackend, TileLayer
 from mapping.plan import LayerPlan, Plan
 
@@ -43,7 +43,7 @@ class RtlBackend:
 
         Args:
             tiles: the programmed network; its own counts are not touched.
-            strict: cycles that differ from the schedule are an error.
+            strict: cycles that differ from the schedule are an error; else they are noted.
             layers: those that are run; None: all of the plan.
         Raises:
             MappingError: the RTL is not built for this architecture or layer.
@@ -78,7 +78,7 @@ class RtlBackend:
         return partial(self._requantize, name)
 
     def _requantize(
-        self, name: str, built: Requantizer, acc: NDArray[np.int64]
+        self, name: str, built: Requantizer, acc: NDArray[np.int64], _first_image: int
     ) -> NDArray[np.int16]:
         """Codes (images, channels, positions) of accumulators (images, positions, channels)."""
         with self._model() as requantizer:
@@ -104,6 +104,12 @@ class RtlBackend:
     def cycles(self, name: str) -> CycleCount:
         """Cycles of one layer so far."""
         return sum((matrix.cycles for matrix in self._matrices[name]), start=CycleCount())
+
+    def late(self, name: str) -> str:
+        """The first product of one layer whose cycles are not the schedule's, "" without one."""
+        found = [matrix.late for matrix in self._matrices[name]]
+        first = min((late for late in found if late is not None), default=None)
+        return "" if first is None else f"product {first.product}: {first.text}"
 
     def arrays(self, name: str) -> int:
         """Arrays of one layer, copies included."""

@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,13 @@ class CycleCount:
         )
 
 
+class Late(NamedTuple):
+    """A product whose cycles are not the schedule's: its number in the run, and what differs."""
+
+    product: int
+    text: str
+
+
 @final
 class VerilatedMatrix:
     """One matrix on Verilated tiles; several threads may multiply at once.
@@ -59,7 +66,7 @@ class VerilatedMatrix:
 
         Args:
             where: what messages call the matrix.
-            strict: cycles that differ from the schedule are an error.
+            strict: cycles that differ from the schedule are an error; else they are noted.
         Raises:
             MappingError: the RTL is not built for this matrix.
             MissingSimulator, BuildError: the tile cannot be built.
@@ -88,11 +95,17 @@ class VerilatedMatrix:
         self.arrays = len(self._answers)
         self._lock = threading.Lock()
         self._cycles = CycleCount()
+        self._late: list[Late] = []
 
     @property
     def cycles(self) -> CycleCount:
         """Of all products so far."""
         return self._cycles
+
+    @property
+    def late(self) -> Late | None:
+        """The first product so far whose cycles are not the schedule's; None: all are."""
+        return min(self._late, default=None)
 
     @property
     def modules(self) -> set[str]:
@@ -125,7 +138,7 @@ class VerilatedMatrix:
         partial: IntArray | None = None
         for block, copy in self._links:
             run = self._link(tile, codes, (outputs, block, copy), first, partial)
-            self._count(run, codes.shape[0])
+            self._count(run, first)
             partial = run.sums
         if partial is None:
             raise AssertionError("a matrix has at least one row block and one copy")
@@ -150,22 +163,32 @@ class VerilatedMatrix:
         mine = codes[:, matrix.block_rows(block)]
         return tile.run(mine, self._answers[place], len(outputs), first, partial)
 
-    def _count(self, run: TileRun, vectors: int) -> None:
-        geometry = self._matrix.geometry
-        expected = scheduled_cycles(geometry, vectors)
+    def _count(self, run: TileRun, first: int) -> None:
+        vectors = len(run.finished)
+        expected = scheduled_cycles(self._matrix.geometry, vectors)
+        late = self._lateness(run, expected, first)
         with self._lock:
             self._cycles += CycleCount(vectors, run.cycles, expected)
-        if not self._strict:
-            return
+            self._late += late
+        if self._strict and late:
+            raise CosimulationError(f"{self._where}: {late[0].text}")
+
+    def _lateness(self, run: TileRun, expected: int, first: int) -> list[Late]:
+        """What differs from the schedule in a batch whose first product has the number `first`."""
+        late = []
         if run.cycles != expected:
-            raise CosimulationError(
-                f"{self._where}: cycles of {vectors} products: expected {expected} by the "
-                f"schedule, the RTL counted {run.cycles}"
+            text = (
+                f"cycles of {len(run.finished)} products: expected {expected} by the schedule, "
+                f"the RTL counted {run.cycles}"
             )
-        interval = mvm_interval_cycles(geometry)
+            late.append(Late(first, text))
+        interval = mvm_interval_cycles(self._matrix.geometry)
         apart = np.diff(run.finished)
-        if (apart != interval).any():
-            raise CosimulationError(
-                f"{self._where}: cycles between two products: expected {interval} by the "
-                f"schedule, the RTL took {apart[apart != interval][0]}"
+        wrong = np.flatnonzero(apart != interval)
+        if wrong.size:
+            text = (
+                f"cycles between two products: expected {interval} by the schedule, the RTL "
+                f"took {apart[wrong[0]]}"
             )
+            late.append(Late(first + 1 + int(wrong[0]), text))
+        return late

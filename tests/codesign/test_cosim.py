@@ -171,12 +171,55 @@ def test_a_wrong_code_is_named_and_fails_the_check(call, monkeypatch):
 
 @rtl
 @pytest.mark.usefixtures("rtl_tools")
+def test_a_wrong_code_is_named_by_its_image(call, monkeypatch):
+    honest = VerilatedRequantizer.codes
+    images = iter(range(9))
+
+    def wrong(self, built, acc, pauses=0):
+        codes, clocks = honest(self, built, acc, pauses)
+        if next(images) == 1:
+            codes[0, 5, 2] ^= 1
+        return codes, clocks
+
+    monkeypatch.setenv("HWSIM_THREADS", "1")
+    monkeypatch.setattr(VerilatedRequantizer, "codes", wrong)
+    _, out, _ = call("cosim", *ASKED, "--samples", 3, "--layer", "conv2", "--json")
+    (layer,) = json.loads(out)["layers"]
+    assert layer["difference"].startswith("image, channel, place (1, 2, 5): expected ")
+
+
+@rtl
+@pytest.mark.usefixtures("rtl_tools")
+def test_cycles_that_make_up_for_each_other_fail_the_check(call, monkeypatch):
+    honest = VerilatedTile.run
+
+    def uneven(self, codes, array, outputs, first=0, partial=None, pauses=0):
+        found = honest(self, codes, array, outputs, first, partial, pauses)
+        if partial is None and first == 0:
+            found.finished[7] += 1  # one interval longer, the next one shorter
+        return found
+
+    monkeypatch.setattr(VerilatedTile, "run", uneven)
+    status, out, _ = call("cosim", *ASKED, "--layer", "conv1", "--json")
+    assert status == 1
+    document = json.loads(out)
+    assert document["cycles"] == document["schedule_cycles"]
+    (layer,) = document["layers"]
+    pattern = r"product 7: cycles between two products: expected (\d+) by the schedule, .* (\d+)"
+    found = re.fullmatch(pattern, layer["difference"])
+    assert found is not None
+    assert int(found[2]) == int(found[1]) + 1
+
+
+@rtl
+@pytest.mark.usefixtures("rtl_tools")
 def test_a_cycle_too_many_and_a_broken_protocol_fail_the_check(call, monkeypatch):
     monkeypatch.setattr("hwsim.cosim.matrix.scheduled_cycles", lambda _geometry, _vectors: 9)
     status, out, _ = call("cosim", *ASKED, "--layer", "linear", "--json")
     assert status == 1
     (layer,) = json.loads(out)["layers"]
-    assert re.fullmatch(r"cycles: expected 9 by the schedule, found \d+", layer["difference"])
+    pattern = r"product 0: cycles of 1 products: expected 9 by the schedule, the RTL counted \d+"
+    assert re.fullmatch(pattern, layer["difference"])
     monkeypatch.setattr("hwsim.cosim.verilated._PATIENCE", 0)
     status, out, _ = call("cosim", *ASKED, "--layer", "linear", "--json")
     assert status == 1
