@@ -32,6 +32,7 @@ from hwsim.cosim.simulators import MissingSimulator, icarus
 from hwsim.cosim.synthesis import LIBRARY, Synthesis, library, load_table, netlist
 from hwsim.cosim.waveform import Bits, read_ports
 from hwsim.cosim.yosys import PINNED, MissingYosys
+from hwsim.cost.technology import ShiftAddSharing
 from hwsim.tile.geometry import Geometry
 from mapping.execute import IdealBackend, LayerKernel, run
 from mapping.execute_tiles import layer_weights
@@ -232,6 +233,7 @@ def technology(found: Sequence[OperationEnergy], cells: Mapping[str, Synthesis])
                 "uncertainty": _range(0.3, 3.0, "leakage depends on thresholds and temperature"),
             },
         }
+    document["shift_add"]["area_per"] = ShiftAddSharing.CONVERTER.value  # as in rtl/tile.v
     header = "# Written by `make rtl-synth` (codesign.rtl_energy); do not edit.\n"
     return header + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=96)
 

@@ -92,7 +92,7 @@ def peak_power(arch: Arch, technology: Technology) -> dict[Component, float]:
     """Power of one busy cluster by component, dynamic plus static, in watts."""
     dynamic = energy(full_activity(arch), arch, technology)
     static = static_power(arch, technology)
-    present = units(arch)
+    present = units(arch, technology)
     return {
         component: power + static.get(component, 0.0)
         for component, power in dynamic.items()

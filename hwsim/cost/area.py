@@ -5,7 +5,7 @@ import math
 from hwsim.chip.spec import Arch
 from hwsim.cost.components import Component
 from hwsim.cost.switch import SWITCHED, power_switch
-from hwsim.cost.technology import Technology
+from hwsim.cost.technology import ShiftAddSharing, Technology
 from hwsim.tile.geometry import ceil_div
 from hwsim.tile.spec import Encoding, Subtraction, TileSpec
 
@@ -31,7 +31,15 @@ def hop_m(arch: Arch, technology: Technology) -> float:
     return math.sqrt(sum(area(arch, technology, arch.chip.clusters_per_router).values()))
 
 
-def units(arch: Arch) -> dict[Component, float]:
+def shift_adders(arch: Arch, technology: Technology) -> int:
+    """Shift-adders of one cluster."""
+    chip = arch.chip
+    if technology.shift_add.area_per is ShiftAddSharing.CONVERTER:
+        return chip.tiles_per_cluster * adcs_per_tile(arch.tile)
+    return chip.groups_per_cluster * chip.shift_adds_per_group
+
+
+def units(arch: Arch, technology: Technology) -> dict[Component, float]:
     """Units of each component in one cluster, in the units of the technology's areas.
 
     Cells, rows, converters, lines, shift-adders, bytes, wires, routers (a part of one where
@@ -44,7 +52,7 @@ def units(arch: Arch) -> dict[Component, float]:
         Component.DRIVER: tiles * tile.rows,
         Component.ADC: tiles * adcs_per_tile(tile),
         Component.SAMPLE_HOLD: tiles * converted_lines(tile),
-        Component.SHIFT_ADD: groups * chip.shift_adds_per_group,
+        Component.SHIFT_ADD: shift_adders(arch, technology),
         Component.INPUT_REGISTER: groups * chip.input_register_bytes,
         Component.OUTPUT_REGISTER: groups * chip.output_register_bytes,
         Component.CLUSTER_REGISTER: chip.cluster_register_bytes,
@@ -83,4 +91,6 @@ def area(arch: Arch, technology: Technology, clusters: float = 1) -> dict[Compon
     }
     if switch:
         each_m2 |= {name: each_m2[name] * (1 + switch.area_share.value) for name in SWITCHED}
-    return {name: clusters * count * each_m2[name] for name, count in units(arch).items()}
+    return {
+        name: clusters * count * each_m2[name] for name, count in units(arch, technology).items()
+    }

@@ -67,7 +67,11 @@ def peak_table(arch: Arch, technology: Technology) -> tuple[PeakLine, ...]:
 
 def _lines(level: Level, arch: Arch, technology: Technology, share: float) -> tuple[PeakLine, ...]:
     components = _GROUP if level is Level.GROUP else _CLUSTER
-    power, place, count = peak_power(arch, technology), area(arch, technology), units(arch)
+    power, place, count = (
+        peak_power(arch, technology),
+        area(arch, technology),
+        units(arch, technology),
+    )
     lines = tuple(
         PeakLine(level, c.value, count[c] * share, power.get(c, 0.0) * share, place[c] * share)
         for c in components

@@ -9,6 +9,7 @@ Static power is that at 300 K and grows exponentially with temperature (`leakage
 """
 
 import math
+from enum import Enum
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -46,6 +47,19 @@ class Block(Spec):
     def static_J(self) -> float:
         """Static energy in the time of one event at full activity."""
         return self.energy.value * self.static_share.value
+
+
+class ShiftAddSharing(Enum):
+    """What a shift-adder's area is counted for."""
+
+    GROUP = "group"  # the architecture's `shift_adds_per_group`
+    CONVERTER = "converter"  # every converter has its own
+
+
+class ShiftAdd(Block):
+    """Folds codes into sums; its energy is per code, however many units share the codes."""
+
+    area_per: ShiftAddSharing = ShiftAddSharing.GROUP
 
 
 class Memory(Block):
@@ -135,7 +149,7 @@ class Technology(Spec):
     driver: Driver
     adc: AdcPrice
     sample_hold: Block  # event: one capture; area per converted line
-    shift_add: Block  # event: one code folded; area per unit of a group
+    shift_add: ShiftAdd  # event: one code folded; area per unit, see `area_per`
     input_register: Block  # event: one bit written or read; area per byte
     output_register: Block  # event: one bit written or read; area per byte
     cluster_register: Block  # event: one bit written or read; area per byte

@@ -18,11 +18,13 @@ from codesign.rtl_energy import (
     technology,
 )
 from hwsim.chip.load import load_arch
+from hwsim.cosim.instances import instances
 from hwsim.cosim.simulators import MissingSimulator, icarus
 from hwsim.cosim.synthesis import load_table
 from hwsim.cosim.yosys import PINNED, MissingYosys, installed, require
-from hwsim.cost import Component, energy, load_technology
+from hwsim.cost import Component, area, energy, load_technology, peak_table
 from hwsim.cost.activity import full_activity
+from hwsim.tile.geometry import Geometry
 
 COMMITTED = [OperationEnergy(**entry) for entry in json.loads(TABLE.read_text())]
 
@@ -64,6 +66,22 @@ def test_the_cost_model_prices_with_them() -> None:
     )
     expected_ratio = measured.shift_add.dynamic_J / published.shift_add.dynamic_J
     assert ratio == pytest.approx(expected_ratio)
+
+
+def test_every_converter_of_the_rtl_has_its_shift_adder() -> None:
+    arch = load_arch("emt")
+    published, measured = load_technology("emt-32nm"), load_technology("emt-32nm-rtl")
+    geometry = Geometry(arch.tile, arch.precision)
+    [module] = [one for one in instances(geometry) if one.module == "shift_add"]
+    assert module.count == 8
+    count = arch.chip.tiles_per_cluster * module.count
+    [line] = [one for one in peak_table(arch, measured) if one.name == "shift_add"]
+    assert line.count * arch.chip.groups_per_cluster == count
+    found = area(arch, measured)
+    assert found[Component.SHIFT_ADD] == pytest.approx(count * measured.shift_add.area.value)
+    shared = arch.chip.groups_per_cluster * arch.chip.shift_adds_per_group
+    expected = shared * published.shift_add.area.value
+    assert area(arch, published)[Component.SHIFT_ADD] == pytest.approx(expected)
 
 
 def test_the_report_says_which_figures_come_from_the_rtl() -> None:
