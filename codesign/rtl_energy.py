@@ -31,7 +31,7 @@ from hwsim.cosim.instances import Instance, instances
 from hwsim.cosim.simulators import MissingSimulator, icarus
 from hwsim.cosim.synthesis import LIBRARY, Synthesis, library, load_table, netlist
 from hwsim.cosim.waveform import Bits, read_ports
-from hwsim.cosim.yosys import PINNED, MissingYosys
+from hwsim.cosim.yosys import PINNED, MissingYosys, missing_tool
 from hwsim.cost.technology import ShiftAddSharing
 from hwsim.tile.geometry import Geometry
 from mapping.execute import IdealBackend, LayerKernel, run
@@ -277,8 +277,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         found = measure()
     except (MissingSimulator, MissingYosys) as missing:
-        sys.stdout.write(f"skipped: {missing}\n")
-        return 0
+        return missing_tool(missing)
     sys.stdout.write(report(found))
     if "--write" in arguments:
         cells = {one.module: one for one in reversed(load_table())}  # the first: ARCH's

