@@ -4,7 +4,8 @@ The tile with its parameters bound, the modules below it, a behavioural array, a
 testbench with golden vectors from the model, a file list, and how to run it all.
 """
 
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ DISTURBANCE_BITS = 32
 
 
 def emit_tile(golden: Golden, out: Path, name: str, rtl: Path = RTL) -> list[Path]:
-    """Write the bundle into `out`, which is made if it is missing.
+    """Write the bundle into `out`, which is made if it is missing: whole, or nothing of it.
 
     Args:
         name: what the README calls the design.
@@ -42,13 +43,22 @@ def emit_tile(golden: Golden, out: Path, name: str, rtl: Path = RTL) -> list[Pat
     files["files.f"] = "".join(f"{file}\n" for file in sources)
     files |= {f"vectors/{file}.hex": text for file, text in vectors(golden).items()}
     files["README.md"] = readme(name, BENCH, golden)
-    written = []
-    for file, text in files.items():
-        path = out / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        written.append(path)
-    return written
+    return _write_together(files, out)
+
+
+def _write_together(files: Mapping[str, str], out: Path) -> list[Path]:
+    """Write files by name below `out`; none is in its place before all are written."""
+    out.mkdir(parents=True, exist_ok=True)
+    # Within `out`: files can be moved inside one file system only.
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=out) as scratch:
+        for file, text in files.items():
+            part = Path(scratch) / file
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(text, encoding="utf-8")
+        for file in files:
+            (out / file).parent.mkdir(exist_ok=True)
+            (Path(scratch) / file).replace(out / file)
+    return [out / file for file in files]
 
 
 def vectors(golden: Golden) -> dict[str, str]:

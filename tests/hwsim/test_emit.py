@@ -105,5 +105,31 @@ def test_the_bundle_stands_alone(tmp_path: Path) -> None:
     assert "input  wire [31:0] x_i" in bound
 
 
+def test_a_bundle_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def content() -> dict[str, str]:
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        return {str(path): path.read_text() for path in files}
+
+    emit_tile(run_of(0), tmp_path, "small")
+    before = content()
+    honest = Path.write_text
+
+    def full(self: Path, text: str, encoding: str | None = None) -> int:
+        if self.name == "README.md":
+            raise OSError("no space left")
+        return honest(self, text, encoding=encoding)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match="no space left"):
+            emit_tile(run_of(1), tmp_path, "small")
+    assert content() == before
+    emit_tile(run_of(1), tmp_path, "small")
+    assert content().keys() >= before.keys()
+    assert content() != before
+
+
 def test_words_are_packed_lowest_first_in_twos_complement() -> None:
     assert packed(np.array([[1, -1], [2, 0]]), 4) == [0xF1, 0x02]
