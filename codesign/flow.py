@@ -108,7 +108,7 @@ def prepare(asked: Simulation, progress: Progress = silent) -> Case:
         HwsimError: a file is wrong, or network, data and hardware do not fit together.
     """
     arch = _hardware(asked)
-    scheme = _scheme(asked.scheme, arch)
+    scheme = read_scheme(asked.scheme, arch)
     imported = import_network(asked.network)
     images = _images(asked, arch, imported)
     network, origin = _integers(imported, images, scheme, progress, str(asked.scheme or "scheme"))
@@ -150,8 +150,12 @@ def simulate(asked: Simulation, *, command: str = "", progress: Progress = silen
     )
 
 
-def _scheme(file: Path | None, arch: Arch) -> Scheme:
-    """How a float network becomes integers; bits that the file leaves out are the hardware's."""
+def read_scheme(file: Path | None, arch: Arch) -> Scheme:
+    """How a float network becomes integers; bits that the file leaves out are the hardware's.
+
+    Raises:
+        SpecError: the file is wrong.
+    """
     bits = arch.precision
     own = {"weight_bits": bits.weight_bits, "activation_bits": bits.input_bits}
     if file is None:

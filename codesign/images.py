@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,13 @@ from codesign.datasets import (
     read_description,
 )
 from hwsim.errors import DataError
+from hwsim.file_memory import FileMemory
 from mapping.network import Network
 
 #: Images that set the ranges of codes and converters.
 CALIBRATION_IMAGES = 256
+
+_digests: FileMemory[str] = FileMemory()
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,17 @@ def load_images(data: str, network: Network, samples: int | None, calibrate: boo
 def images_digest(data: str, samples: int | None) -> str:
     """SHA-256 of all that `load_images` reads for these arguments, wherever the files lie.
 
+    Files that are as they were are not read again.
+
     Raises:
         DataError: a file is wrong.
     """
     description = read_description(data)
+    make = partial(_digest, description, samples)
+    return _digests.get((description, samples), description.files(), make)
+
+
+def _digest(description: DataDescription, samples: int | None) -> str:
     test = load_dataset(description, None, samples)
     calibration, source = _calibration(description, test)
     how = description.model_dump_json(exclude={"path"})

@@ -74,6 +74,15 @@ class DataDescription(Spec):
         """Folder or file of the set (the package's own for `digits`)."""
         return Path("digits" if self.path is None else self.path)
 
+    def files(self) -> list[Path]:
+        """Files outside the package that images may be read from; in folders two levels deep."""
+        if self.path is None:
+            return []
+        if not self.location.is_dir():
+            return [self.location]
+        found = (*self.location.glob("*"), *self.location.glob("*/*"))
+        return sorted(path for path in found if path.is_file())
+
 
 def read_description(text: str) -> DataDescription:
     """The description that `text` is or names: `digits`, `NAME:PATH` or a YAML file.

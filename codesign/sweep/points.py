@@ -1,24 +1,19 @@
 """From the values of a point to a simulation, and to the question that its result answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from codesign.flow import network_name
-from codesign.images import images_digest
-from codesign.report.provenance import sha256
 from codesign.simulation import Simulation
+from codesign.sweep.question import question_of
 from codesign.sweep.sample import Values
 from codesign.sweep.spec import NESTED, PointSettings, SweepSpec, nested_keys
-from hwsim.build import build
 from hwsim.chip.load import arch_presets, extended_arch
 from hwsim.chip.spec import Arch
-from hwsim.cost import technology_of
 from hwsim.errors import HwsimError, SpecError
 from hwsim.spec import merge, read_yaml, validate
 from mapping.design import Design
-from mapping.onnx_import import network_files
 from optim.store import Question, content_key
 
 Layers = list[dict[str, Any]]  # contents of files, each over those before it
@@ -49,15 +44,13 @@ class Point:
 
 
 @final
-@dataclass
+@dataclass(frozen=True)
 class Resolver:
-    """Makes tasks of points; every file is hashed once."""
+    """Makes tasks of points."""
 
     spec: SweepSpec
     file: Path  # the sweep's
     seed: int
-    _networks: dict[Path, str] = field(default_factory=dict)
-    _images: dict[tuple[str, int | None], str] = field(default_factory=dict)
 
     def check_base(self) -> None:
         """Refuse a sweep whose base is wrong in itself.
@@ -107,7 +100,7 @@ class Resolver:
             tiles=asked.tiles,
             seed=self.seed if asked.seed is None else asked.seed,
         )
-        return Task(self._question(simulation), simulation)
+        return Task(question_of(simulation), simulation)
 
     def _data(self, text: str) -> str:
         """`--data`, its path seen from the sweep's file."""
@@ -133,45 +126,6 @@ class Resolver:
             content = merge(content, {} if file is None else read_yaml(self.folder / file))
             content = merge(content, own)
         return validate(Design, content, "design")
-
-    def _question(self, asked: Simulation) -> Question:
-        arch, design = asked.arch, asked.design
-        assert isinstance(arch, Arch)
-        assert isinstance(design, Design)
-        return {
-            "version": build(),
-            "network": network_name(asked.network),
-            "network_sha256": self._network(asked.network),
-            "images_sha256": self._image(asked.data, asked.samples),
-            "arch": arch.model_dump(mode="json"),
-            "technology": technology_of(arch).model_dump(mode="json"),
-            "design": design.model_dump(mode="json"),
-            "scheme": None if asked.scheme is None else read_yaml(asked.scheme),
-            "device_samples": asked.device_samples,
-            "backend": asked.backend.value,
-            "engine": asked.engine.value,
-            "tiles": asked.tiles,
-            "seed": asked.seed,
-        }
-
-    def _network(self, file: Path) -> str:
-        if file not in self._networks:
-            self._networks[file] = network_digest(file)
-        return self._networks[file]
-
-    def _image(self, data: str, samples: int | None) -> str:
-        if (data, samples) not in self._images:
-            self._images[data, samples] = images_digest(data, samples)
-        return self._images[data, samples]
-
-
-def network_digest(file: Path) -> str:
-    """SHA-256 of an ONNX file and of the files beside it that hold its weights.
-
-    Raises:
-        NetworkError: it is missing, damaged or not ONNX.
-    """
-    return "+".join(sha256(part) for part in network_files(file))
 
 
 def _layers(base: Any, below: Values, name: str) -> Layers:
