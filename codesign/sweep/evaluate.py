@@ -5,10 +5,14 @@ from typing import Any
 from codesign.flow import simulate
 from codesign.sweep.points import Task
 from codesign.sweep.question import found_otherwise
-from hwsim.errors import HwsimError
+from hwsim.errors import HwsimError, MappingError, NetworkError, SpecError
 
 #: {"result": record}, {"invalid": reason} or {"failed": reason}.
 Answer = dict[str, Any]
+
+#: What the question itself rules out, anywhere and for good; all else may be another day's fault:
+#: no simulator or compiler, data that cannot be read, Verilog that says something else.
+_OF_THE_POINT = (SpecError, NetworkError, MappingError)
 
 
 def evaluate(task: Task) -> Answer:
@@ -28,8 +32,10 @@ def evaluate(task: Task) -> Answer:
 def _answer(task: Task) -> Answer:
     try:
         result = simulate(task.simulation)
-    except HwsimError as error:
+    except _OF_THE_POINT as error:
         return {"invalid": str(error)}
+    except HwsimError as error:
+        return {"failed": str(error)}
     except Exception as error:  # noqa: BLE001 - a defect that one point meets must not end the sweep
         return {"failed": f"{type(error).__name__}: {' '.join(str(error).split())}"}
     return {"result": result.model_dump(mode="json", by_alias=True)}

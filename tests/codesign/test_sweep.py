@@ -12,6 +12,10 @@ from codesign.report.result import Result
 from codesign.simulation import Simulation
 from codesign.sweep import Status, load_points, load_sweep_record, plan_sweep, run_sweep
 from codesign.sweep.record import STORE_FILE, Outcome, Sweep, SweepPoint
+from hwsim.cosim.build import BuildError
+from hwsim.cosim.simulators import MissingSimulator
+from hwsim.cosim.verilated import CosimulationError
+from hwsim.errors import DataError, MappingError, NetworkError, SpecError
 from optim.store import EvaluationStore
 from tests.codesign.conftest import BASE, BITS, DIGITS
 
@@ -189,6 +193,32 @@ def test_a_failure_is_recorded_not_kept_and_tried_again(sweep_file, tmp_path, mo
     assert {p.reason for p in ran.sweep.points} == {"MemoryError: no room for it"}
     again = run_sweep(plan, tmp_path / "out", workers=1)
     assert (again.computed, again.sweep.count(Status.DONE)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (SpecError, Status.INVALID),
+        (MappingError, Status.INVALID),
+        (NetworkError, Status.INVALID),
+        (MissingSimulator, Status.FAILED),
+        (BuildError, Status.FAILED),
+        (CosimulationError, Status.FAILED),
+        (DataError, Status.FAILED),
+    ],
+)
+def test_what_the_machine_lacks_is_no_fault_of_the_point(
+    sweep_file, tmp_path, monkeypatch, error, status
+):
+    from codesign.sweep import evaluate
+
+    def broken(_simulation):
+        raise error("so it is")
+
+    monkeypatch.setattr(evaluate, "simulate", broken)
+    ran = run_sweep(plan_sweep(sweep_file(grid={"seed": [0]})), tmp_path / "out", workers=1)
+    assert [(point.status, point.reason) for point in ran.sweep.points] == [(status, "so it is")]
+    assert len(EvaluationStore(tmp_path / "out" / STORE_FILE)) == (status is Status.INVALID)
 
 
 def test_a_worker_with_another_network_or_version_says_so(sweep_file, tmp_path):
