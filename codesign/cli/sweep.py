@@ -54,7 +54,7 @@ def sweep(
     """
     if where["workers"] is not None and where["scheduler"] is not None:
         raise click.UsageError("expected one of --workers and --scheduler, found both")
-    from codesign.sweep.record import STORE_FILE, Status  # noqa: PLC0415
+    from codesign.sweep.record import Status  # noqa: PLC0415
     from codesign.sweep.run import plan_sweep, run_sweep  # noqa: PLC0415
 
     plan = plan_sweep(spec, seed)
@@ -62,14 +62,12 @@ def sweep(
         _list(plan, as_json)
         return
     folder = out or Path("out") / plan.spec.name
-    if not resume:
-        for file in folder.glob(f"{STORE_FILE}*"):  # SQLite's journal lies beside it
-            file.unlink()
     with progress_bar("point") as advance:
         ran = run_sweep(
             plan,
             folder,
             **where,
+            resume=resume,
             command=command_line(),
             progress=lambda done, total: advance("sweep", done, total),
         )

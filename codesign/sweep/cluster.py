@@ -7,27 +7,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, final
 
-from codesign.sweep.evaluate import Answer, evaluate
+from codesign.sweep.evaluate import Answer
 from codesign.sweep.kernel_cache import lock_kernel_cache
-from codesign.sweep.points import Task
 from hwsim.errors import HwsimError
 
 _CONNECT_S = 10.0
 _WORKERS_S = 60.0  # for the first worker to appear
-
-
-def on_cluster(tasks: Mapping[str, Task], address: str) -> Iterator[tuple[str, Answer]]:
-    """Keys and answers of a sweep's points as they come.
-
-    Raises:
-        HwsimError: as of `Cluster`.
-    """
-    with Cluster(address, _point) as cluster:
-        yield from cluster.answers(tasks)
-
-
-def _point(_shared: None, task: Task) -> Answer:
-    return evaluate(task)
 
 
 @final

@@ -29,6 +29,11 @@ def evaluate(task: Task) -> Answer:
     return {"failed": after} if after else answer
 
 
+def evaluate_unshared(_shared: None, task: Task) -> Answer:
+    """`evaluate` as processes and clusters call it: tasks of a sweep share nothing."""
+    return evaluate(task)
+
+
 def _answer(task: Task) -> Answer:
     try:
         result = simulate(task.simulation)

@@ -9,7 +9,7 @@ import os
 import signal
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -18,25 +18,14 @@ from typing import Any, NamedTuple, Self, final
 
 from threadpoolctl import threadpool_limits
 
-from codesign.sweep.evaluate import Answer, evaluate
+from codesign.sweep.evaluate import Answer
 from codesign.sweep.kernel_cache import lock_kernel_cache
-from codesign.sweep.points import Task
 from hwsim._jit import threads
 
 MAX_LOSSES = 3  # processes that die on a task before it is given up
 
 #: An answer, of what is the same for all tasks and of a task.
 Evaluate = Callable[[Any, Any], Answer]
-
-
-def on_processes(tasks: Mapping[str, Task], workers: int) -> Iterator[tuple[str, Answer]]:
-    """Keys and answers of a sweep's points as they come."""
-    with Processes(min(workers, len(tasks)), _point) as processes:
-        yield from processes.answers(tasks)
-
-
-def _point(_shared: None, task: Task) -> Answer:
-    return evaluate(task)
 
 
 class _Held(NamedTuple):
@@ -75,7 +64,7 @@ class Processes:
             process.join()
         self._listening.close()
 
-    def answers(self, tasks: Mapping[str, Any]) -> Iterator[tuple[str, Answer]]:
+    def answers(self, tasks: Mapping[str, Any]) -> Generator[tuple[str, Answer]]:
         """Keys and answers as they come; what a process held when it died is tried again."""
         waiting = deque(tasks.items())
         running: dict[Connection, _Held] = {}

@@ -1,17 +1,17 @@
 """From a sweep's file to its record; whatever was finished before is not computed again."""
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
 from codesign.report.files import make_folder
 from codesign.report.provenance import provenance
-from codesign.sweep.cluster import on_cluster
-from codesign.sweep.evaluate import Answer, evaluate
+from codesign.sweep.cluster import Cluster
+from codesign.sweep.evaluate import Answer, evaluate, evaluate_unshared
 from codesign.sweep.points import Point, Resolver, Task
-from codesign.sweep.processes import on_processes
+from codesign.sweep.processes import Processes
 from codesign.sweep.record import STORE_FILE, Sweep, save_sweep, sweep_point
 from codesign.sweep.sample import point_values
 from codesign.sweep.spec import SweepSpec, load_sweep
@@ -67,6 +67,7 @@ def run_sweep(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
+    resume: bool = True,
     command: str = "",
     progress: Progress | None = None,
 ) -> Ran:
@@ -77,32 +78,36 @@ def run_sweep(
     Args:
         workers: processes; 1: this one; None: as many as there are cores.
         scheduler: address of a Dask cluster to use instead.
+        resume: False: what the store holds is missing, too, and is removed.
 
     Raises:
-        HwsimError: the folder cannot be written to, or the cluster does not answer.
+        HwsimError: the folder cannot be written to, or the cluster does not answer; nothing
+            that was there is touched then.
     """
     make_folder(out)
-    store = EvaluationStore(out / STORE_FILE)
     tasks = plan.tasks
-    answers = _kept(tasks, store)
+    answers = _kept(tasks, EvaluationStore(out / STORE_FILE)) if resume else {}
     missing = {key: task for key, task in tasks.items() if key not in answers}
 
     def record() -> Sweep:
         return _record(plan, answers, command)
 
-    save_sweep(record(), out)
-    watch = progress or (lambda _done, _total: None)
-    watch(0, len(missing))
-    try:
-        with closing(_answers(missing, workers or threads(), scheduler)) as found:
+    with _answers(missing, workers or threads(), scheduler) as found:
+        if not resume:
+            _remove_store(out)
+        store = EvaluationStore(out / STORE_FILE)
+        save_sweep(record(), out)
+        watch = progress or (lambda _done, _total: None)
+        watch(0, len(missing))
+        try:
             for done, (key, answer) in enumerate(found, start=1):
                 if "failed" not in answer:
                     store.put(tasks[key].question, answer)
                 answers[key] = answer
                 watch(done, len(missing))
-    finally:
-        answers |= _kept(tasks, store)  # an interrupt may come between keeping and noting
-        save_sweep(record(), out)
+        finally:
+            answers |= _kept(tasks, store)  # an interrupt may come between keeping and noting
+            save_sweep(record(), out)
     return Ran(record(), len(missing), len(tasks) - len(missing))
 
 
@@ -110,18 +115,27 @@ def _kept(tasks: Mapping[str, Task], store: EvaluationStore) -> dict[str, Answer
     return {key: old for key, task in tasks.items() if (old := store.get(task.question))}
 
 
+def _remove_store(out: Path) -> None:
+    for file in out.glob(f"{STORE_FILE}*"):  # SQLite's journal lies beside it
+        file.unlink()
+
+
+@contextmanager
 def _answers(
     tasks: Mapping[str, Task], workers: int, scheduler: str | None
-) -> Generator[tuple[str, Answer]]:
-    """In the order in which they are ready."""
-    if not tasks:
-        return
-    if scheduler is not None:
-        yield from on_cluster(tasks, scheduler)
-    elif workers == 1 or len(tasks) == 1:
-        yield from ((key, evaluate(task)) for key, task in tasks.items())
+) -> Iterator[Iterator[tuple[str, Answer]]]:
+    """Answers in the order in which they are ready; a cluster is connected to at once."""
+    if scheduler is not None and tasks:
+        with Cluster(scheduler, evaluate_unshared) as cluster:
+            yield cluster.answers(tasks)
+    elif workers == 1 or len(tasks) <= 1:
+        yield ((key, evaluate(task)) for key, task in tasks.items())
     else:
-        yield from on_processes(tasks, workers)
+        with (
+            Processes(min(workers, len(tasks)), evaluate_unshared) as processes,
+            closing(processes.answers(tasks)) as found,
+        ):
+            yield found
 
 
 def _record(plan: Plan, answers: Mapping[str, Answer], command: str) -> Sweep:

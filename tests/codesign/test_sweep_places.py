@@ -18,10 +18,8 @@ from typing import Any
 import pytest
 import yaml
 
-from codesign.cli.entry import run as hwsim
 from codesign.sweep import load_sweep_record, plan_sweep, run_sweep
 from codesign.sweep.record import STORE_FILE
-from hwsim.errors import HwsimError
 from optim.store import EvaluationStore
 from tests.codesign.conftest import PATIENCE_S, until
 
@@ -278,10 +276,12 @@ class _Dies:
 
 @pytest.mark.slow
 def test_a_point_that_kills_its_process_is_given_up_and_the_others_are_done(tmp_path, alone):
-    from codesign.sweep.processes import on_processes
+    from codesign.sweep.evaluate import evaluate_unshared
+    from codesign.sweep.processes import Processes
 
     tasks: dict[str, Any] = dict(plan_sweep(write_sweep(tmp_path, 2)).tasks)
-    found = dict(on_processes({"deadly": _Dies(), **tasks}, 2))
+    with Processes(2, evaluate_unshared) as own:
+        found = dict(own.answers({"deadly": _Dies(), **tasks}))
     assert found.pop("deadly") == {"failed": "the process that simulates it died 3 times"}
     assert found == alone(2)
 
@@ -326,65 +326,3 @@ def test_a_cluster_that_loses_a_worker_finds_the_same(tmp_path, alone, cluster, 
     assert running.returncode == 0
     assert document["computed"] == 12
     assert dict(answers(out)) == alone(12)
-
-
-@pytest.mark.parametrize(
-    ("status", "answer"),
-    [
-        ("finished", {"energy_J": 1.0}),
-        ("lost", {"energy_J": 1.0}),
-        ("error", {"failed": "lost by the cluster: four workers died"}),
-        ("cancelled", {"failed": "lost by the cluster: cancelled"}),
-    ],
-)
-def test_a_result_that_went_down_with_its_worker_is_waited_for(monkeypatch, status, answer):
-    """A future that was done may be lost when it is looked at; Dask then computes it again."""
-    distributed = pytest.importorskip("distributed")
-    from codesign.sweep import cluster as place
-
-    class Future:
-        def __init__(self):
-            self.status = status
-
-        def result(self):
-            return {"energy_J": 1.0}
-
-        def exception(self):
-            return RuntimeError("four workers died")
-
-    class Client:
-        loop = None
-
-        def __init__(self, *_args, **_options):
-            pass
-
-        def wait_for_workers(self, *_args, **_options):
-            pass
-
-        def submit(self, *_args, **_options):
-            return Future()
-
-    monkeypatch.setattr(distributed, "Client", Client)
-    monkeypatch.setattr(distributed, "as_completed", lambda futures, loop: iter(futures))
-    own = place.Cluster("tcp://127.0.0.1:1", print)
-    assert list(own.answers({"a": None})) == [("a", answer)]
-
-
-def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("distributed")
-    from codesign.sweep import cluster as place
-
-    monkeypatch.setattr(place, "_CONNECT_S", 0.5)
-    asked = ["sweep", str(write_sweep(tmp_path, 2)), "--out", str(tmp_path / "out")]
-    assert hwsim([*asked, "--scheduler", "tcp://127.0.0.1:1"]) == 2
-    said = capsys.readouterr().err
-    assert "--scheduler tcp://127.0.0.1:1: expected a Dask scheduler with workers, found" in said
-    assert "Traceback" not in said
-
-
-def test_without_distributed_the_extra_is_named(monkeypatch):
-    from codesign.sweep.cluster import on_cluster
-
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(HwsimError, match=r"install the \[dask\] extra"):
-        list(on_cluster({}, "tcp://127.0.0.1:1"))
