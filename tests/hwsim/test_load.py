@@ -1,5 +1,6 @@
 """Loading architectures and devices: presets, extends, and one clear line per mistake."""
 
+import os
 import re
 from pathlib import Path
 
@@ -184,3 +185,18 @@ def test_every_preset_is_listed_by_its_own_name() -> None:
         assert load_arch(name).name == name
     for name in device_presets():
         assert load_device(name).name == name
+
+
+def test_a_file_that_stays_is_parsed_once_and_every_caller_has_its_own(tmp_path, monkeypatch):
+    path = written(tmp_path, "tile: {rows: 4}\nlist: [1]\n")
+    os.utime(path, (1e9, 1e9))
+    first = read_yaml(path)
+    monkeypatch.setattr(yaml, "load", None)
+    first["tile"]["rows"] = 5
+    first["list"].append(2)
+    assert read_yaml(path) == {"tile": {"rows": 4}, "list": [1]}
+
+
+def test_a_file_written_twice_at_once_is_read_twice(tmp_path: Path) -> None:
+    for rows in range(9):
+        assert read_yaml(written(tmp_path, f"rows: {rows}\n")) == {"rows": rows}
