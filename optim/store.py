@@ -74,10 +74,12 @@ class EvaluationStore:
 
     def get(self, question: Question) -> Answer | None:
         """The answer, None where there is none yet."""
+        return self.answer(content_key(question))
+
+    def answer(self, key: str) -> Answer | None:
+        """The answer to the question with this key, None where there is none."""
         with self._open() as base:
-            row = base.execute(
-                "select answer from evaluations where key = ?", (content_key(question),)
-            ).fetchone()
+            row = base.execute("select answer from evaluations where key = ?", (key,)).fetchone()
             return None if row is None else json.loads(row[0])
 
     def put(self, question: Question, answer: Answer) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
@@ -27,7 +28,7 @@ class Task:
     question: Question
     simulation: Simulation
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The question's, in the store."""
         return content_key(self.question)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from codesign.sweep.points import Point
 from hwsim.errors import SpecError
 from hwsim.spec import Spec, validate
 from hwsim.units import Joule, Ratio, Second, SquareMetre
-from optim.store import EvaluationStore, content_key
+from optim.store import EvaluationStore
 
 SWEEP_FILE = "sweep.json"
 STORE_FILE = "evaluations.sqlite"
@@ -85,20 +85,33 @@ class Sweep(Spec):
         return frozenset(found)
 
 
-def sweep_point(index: int, point: Point, answer: Answer | None) -> SweepPoint:
-    """The record of a point; None: not answered yet."""
-    known: dict[str, Any] = {"index": index, "values": point.values, "reason": point.reason}
-    if point.task is None:
-        return SweepPoint(**known, status=Status.INVALID)
-    known["key"] = point.task.key
+class Finding(NamedTuple):
+    """What a record keeps of an answer, a hundredth of it."""
+
+    status: Status
+    reason: str = ""
+    outcome: Outcome | None = None
+
+
+def finding(answer: Answer) -> Finding:
+    """The headline of an answer."""
     match answer:
         case {"result": dict(result)}:
-            return SweepPoint(**known, status=Status.DONE, outcome=_outcome(result))
+            return Finding(Status.DONE, outcome=_outcome(result))
         case {"invalid": str(reason)}:
-            return SweepPoint(**{**known, "reason": reason}, status=Status.INVALID)
+            return Finding(Status.INVALID, reason)
         case {"failed": str(reason)}:
-            return SweepPoint(**{**known, "reason": reason}, status=Status.FAILED)
-    return SweepPoint(**known)
+            return Finding(Status.FAILED, reason)
+    return Finding(Status.OPEN)
+
+
+def sweep_point(index: int, point: Point, found: Finding | None) -> SweepPoint:
+    """The record of a point; None: not answered yet."""
+    if point.task is None:
+        found = Finding(Status.INVALID, point.reason)
+    key = "" if point.task is None else point.task.key
+    known = (found or Finding(Status.OPEN))._asdict()
+    return SweepPoint(index=index, values=point.values, key=key, **known)
 
 
 def _outcome(result: dict[str, Any]) -> Outcome:
@@ -143,11 +156,10 @@ def load_points(folder: Path, indices: Sequence[int]) -> list[Result]:
     """
     points = load_sweep_record(folder).points
     store = EvaluationStore(folder / STORE_FILE)
-    kept = {content_key(question): answer for question, answer in store}
     found = []
     for index in indices:
-        key = points[index].key if 0 <= index < len(points) else ""
-        if "result" not in kept.get(key, {}):
+        answer = store.answer(points[index].key) if 0 <= index < len(points) else None
+        if answer is None or "result" not in answer:
             raise SpecError(f"{folder}: point {index}: expected one that is done, found none")
-        found.append(validate(Result, kept[key]["result"], str(folder)))
+        found.append(validate(Result, answer["result"], str(folder)))
     return found

@@ -1,6 +1,6 @@
 """From a sweep's file to its record; whatever was finished before is not computed again."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from codesign.sweep.cluster import Cluster
 from codesign.sweep.evaluate import Answer, evaluate, evaluate_unshared
 from codesign.sweep.points import Point, Resolver, Task
 from codesign.sweep.processes import Processes
-from codesign.sweep.record import STORE_FILE, Sweep, save_sweep, sweep_point
+from codesign.sweep.record import STORE_FILE, Finding, Sweep, finding, save_sweep, sweep_point
 from codesign.sweep.sample import point_values
 from codesign.sweep.spec import SweepSpec, load_sweep
 from hwsim._jit import threads
@@ -86,33 +86,36 @@ def run_sweep(
     """
     make_folder(out)
     tasks = plan.tasks
-    answers = _kept(tasks, EvaluationStore(out / STORE_FILE)) if resume else {}
-    missing = {key: task for key, task in tasks.items() if key not in answers}
+    found = _kept(tasks, EvaluationStore(out / STORE_FILE)) if resume else {}
+    missing = {key: task for key, task in tasks.items() if key not in found}
 
-    def record() -> Sweep:
-        return _record(plan, answers, command)
+    def recorded() -> Sweep:
+        sweep = _record(plan, found, command)
+        save_sweep(sweep, out)
+        return sweep
 
-    with _answers(missing, workers or threads(), scheduler) as found:
+    with _answers(missing, workers or threads(), scheduler) as answers:
         if not resume:
             _remove_store(out)
         store = EvaluationStore(out / STORE_FILE)
-        save_sweep(record(), out)
+        recorded()
         watch = progress or (lambda _done, _total: None)
         watch(0, len(missing))
         try:
-            for done, (key, answer) in enumerate(found, start=1):
+            for done, (key, answer) in enumerate(answers, start=1):
                 if "failed" not in answer:
                     store.put(tasks[key].question, answer)
-                answers[key] = answer
+                found[key] = finding(answer)
                 watch(done, len(missing))
-        finally:
-            answers |= _kept(tasks, store)  # an interrupt may come between keeping and noting
-            save_sweep(record(), out)
-    return Ran(record(), len(missing), len(tasks) - len(missing))
+        finally:  # an interrupt may come between keeping and noting
+            found |= _kept([key for key in missing if key not in found], store)
+            sweep = recorded()
+    return Ran(sweep, len(missing), len(tasks) - len(missing))
 
 
-def _kept(tasks: Mapping[str, Task], store: EvaluationStore) -> dict[str, Answer]:
-    return {key: old for key, task in tasks.items() if (old := store.get(task.question))}
+def _kept(keys: Iterable[str], store: EvaluationStore) -> dict[str, Finding]:
+    """What the store holds; whole answers, of a hundred kilobytes each, stay there."""
+    return {key: finding(answer) for key in keys if (answer := store.answer(key))}
 
 
 def _remove_store(out: Path) -> None:
@@ -138,9 +141,9 @@ def _answers(
             yield found
 
 
-def _record(plan: Plan, answers: Mapping[str, Answer], command: str) -> Sweep:
+def _record(plan: Plan, found: Mapping[str, Finding], command: str) -> Sweep:
     points = tuple(
-        sweep_point(i, point, None if point.task is None else answers.get(point.task.key))
+        sweep_point(i, point, None if point.task is None else found.get(point.task.key))
         for i, point in enumerate(plan.points)
     )
     return Sweep(

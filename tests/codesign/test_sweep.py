@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import weakref
 from contextlib import closing
 
 import pytest
@@ -177,6 +178,31 @@ def test_an_interrupt_while_an_answer_is_kept_leaves_a_record_that_agrees(
     sweep = load_sweep_record(tmp_path / "out")
     assert sweep.count(Status.DONE) == kept_first
     assert sweep.count(Status.DONE) == len(EvaluationStore(tmp_path / "out" / STORE_FILE))
+
+
+def test_a_run_holds_no_more_whole_results_than_it_works_on(sweep_file, tmp_path, monkeypatch):
+    from codesign.sweep import run
+
+    class Whole(dict):
+        """An answer that can be watched."""
+
+    alive = weakref.WeakSet()
+    most = 0
+
+    def counted(task):
+        nonlocal most
+        answer = Whole(invalid=task.key)
+        alive.add(answer)
+        most = max(most, len(alive))
+        return answer
+
+    Whole.__hash__ = object.__hash__
+    monkeypatch.setattr(run, "evaluate", counted)
+    ran = run_sweep(
+        plan_sweep(sweep_file(grid={"seed": list(range(8))})), tmp_path / "out", workers=1
+    )
+    assert ran.computed == 8
+    assert most <= 3
 
 
 def test_a_failure_is_recorded_not_kept_and_tried_again(sweep_file, tmp_path, monkeypatch):
