@@ -19,7 +19,7 @@ from codesign.report.result import (
     Result,
 )
 from codesign.sensitivity import sensitivity_rows
-from hwsim.chip.pipeline import StationTime
+from hwsim.chip.flow_time import StationTime
 from hwsim.chip.spec import Arch
 from hwsim.cost import Component, Technology, area, figures, total_J
 from hwsim.errors import MappingError

@@ -23,7 +23,7 @@ from mapping.lower import matrix_shape, mvms_per_image, output_shape
 from mapping.network import Network, Node, QuantizedNetwork
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
-Products = Annotated[int, Field(ge=1, le=10**8)]  # each is followed through the pipeline
+Products = Annotated[int, Field(ge=1, le=10**8)]
 MAX_LAYERS = 100_000
 MAX_DEPTH = 8  # blocks within blocks; a YAML alias can make them endless
 

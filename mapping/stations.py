@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from hwsim.chip.spec import Arch
-from hwsim.chip.timing import Cause, Flow, Need, Station, Step, Use
+from hwsim.chip.timing import Cause, Flow, Need, Same, Station, Step, Use
 from hwsim.errors import MappingError
 from hwsim.events import EventCounts
 from hwsim.tile.geometry import ceil_div
@@ -206,7 +206,8 @@ def _chain(plan: Plan, following: dict[str, LayerPlan], chip: _Chip) -> list[Sta
         waves = layer.mvms_per_inference
         needs: tuple[Need, ...] = ()
         if stations:
-            needs = (Need(len(stations) - 1, (0,) * waves, (stations[-1].waves,) * waves),)
+            everything = Same(0, waves), Same(stations[-1].waves, waves)
+            needs = (Need(len(stations) - 1, *everything),)
         steps = layer_steps(layer, following[layer.name], chip)
         stations.append(Station(layer.name, waves, steps, needs))
     return stations

@@ -9,14 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
-from hwsim.chip.pipeline import (
-    StationTime,
-    held_until,
-    peak_held,
-    sequential_cycles,
-    station_time,
-    trace,
-)
+from hwsim.chip.flow_time import StationTime, flow_time
 from hwsim.chip.spec import Arch
 from hwsim.chip.timing import Flow
 from hwsim.errors import MappingError
@@ -80,22 +73,20 @@ def plan_time(plan: Plan, arch: Arch, network: Network | None = None) -> PlanTim
         MappingError: as `plan_flow`; or more buffers overflow than can be listed.
     """
     flow, stored = plan_flow(plan, arch, network)
-    traces = trace(flow)
-    held = held_until(flow, traces)
-    times, waiting = [], {}
-    for station, own, until in zip(flow.stations, traces, held, strict=True):
-        if station.steps:
-            times.append(station_time(station, own))
-            waiting[station.name] = _waiting_bits(
-                peak_held(own.finished, until), stored[station.name]
-            )
+    time = flow_time(flow)
+    busy = [i for i, station in enumerate(flow.stations) if station.steps]
+    names = [flow.stations[i].name for i in busy]
+    waiting = {
+        name: _waiting_bits(time.waiting[i], stored[name])
+        for name, i in zip(names, busy, strict=True)
+    }
     overflows = _overflows(waiting, stored, arch.chip.buffer_bytes)
     return PlanTime(
         flow,
         arch.tile.clock_Hz,
-        max(own.finished[-1] for own in traces),
-        sequential_cycles(flow),
-        tuple(times),
+        time.cycles,
+        time.sequential,
+        tuple(time.stations[i] for i in busy),
         {name: ceil_div(bits, BYTE) for name, bits in waiting.items()},
         overflows,
         {

@@ -16,12 +16,14 @@ The rules, for wave j of a station and its step k:
 - The wave leaves the step when every resource has served it, and has done it `extra` cycles
   later.
 
-See docs/model/timing.md.  `hwsim.chip.pipeline` computes the times.
+See docs/model/timing.md.  `hwsim.chip.pipeline` computes when every
+wave takes every step, `hwsim.chip.flow_time` what a report says of it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from hwsim.errors import MappingError
 
@@ -61,6 +63,21 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Same(Sequence[int]):
+    """`value` for each of `waves` waves, which may be more than a memory holds."""
+
+    value: int
+    waves: int
+
+    def __len__(self) -> int:
+        return self.waves
+
+    def __getitem__(self, wave: Any) -> Any:
+        range(self.waves)[wave]  # an IndexError ends a loop
+        return self.value
+
+
+@dataclass(frozen=True)
 class Need:
     """Wave j needs waves first[j] .. until[j] - 1 of another station, of the same inference.
 
@@ -68,8 +85,8 @@ class Need:
     """
 
     station: int
-    first: tuple[int, ...]
-    until: tuple[int, ...]
+    first: Sequence[int]
+    until: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -129,7 +146,7 @@ def _check(station: Station, index: int, stations: Sequence[Station]) -> None:
             )
     for need in station.needs:
         fits = 0 <= need.station < index and len(need.until) == len(need.first) == station.waves
-        if not fits or max(need.until) > stations[need.station].waves:
+        if not fits or need.until[-1] > stations[need.station].waves:
             raise MappingError(
                 f"layer {station.name!r}: expected needs of {station.waves} waves in an earlier "
                 f"layer, found {len(need.until)} in layer {need.station}"

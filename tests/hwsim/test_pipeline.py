@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwsim.chip.pipeline import sequential_cycles, station_time, trace
+from hwsim.chip.flow_time import flow_time, station_time
+from hwsim.chip.pipeline import trace
 from hwsim.chip.timing import Cause, Flow, Need, Station, Step, Use
 from hwsim.errors import MappingError
 from tests.reference.stepwise import finish_times
@@ -76,7 +77,7 @@ def test_latency_lies_between_the_critical_path_and_one_station_after_the_other(
     for station in flow.stations:
         before = max((path[n.station] for n in station.needs if n.until[0]), default=0)
         path.append(before + sum(step.cycles() for step in station.steps))
-    assert max(path) <= latency(flow) <= sequential_cycles(flow)
+    assert max(path) <= latency(flow) <= flow_time(flow).sequential
 
 
 @given(

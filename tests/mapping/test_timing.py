@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codesign.flow import map_network
+from hwsim.chip.flow_time import flow_time, held_until
 from hwsim.chip.load import load_arch
-from hwsim.chip.pipeline import held_until, trace
+from hwsim.chip.pipeline import trace
 from hwsim.chip.spec import Arch
 from hwsim.chip.timing import Cause
 from hwsim.tile.schedule import mvm_interval_cycles
@@ -21,6 +23,7 @@ from mapping.shapes import LayerShape, layer_shapes
 from mapping.stations import plan_flow
 from mapping.table import map_json, map_table
 from mapping.timing import plan_interval_s, plan_time
+from tests.reference.plain_time import plain_time
 from tests.reference.stepwise import finish_times
 from tests.reference.timed_networks import EMT, Graph, conv, small
 
@@ -202,6 +205,37 @@ def test_known_shapes_alone_make_each_layer_wait_for_the_whole_one_before() -> N
     times = plan_time(plan(layers, EMT), EMT).layers
     for before, after in pairwise(times):
         assert after.start == before.end
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 20), st.integers(1, 9), st.integers(1, 500)), min_size=1),
+    chips(),
+    st.integers(1, 4),
+)
+@settings(max_examples=30)
+def test_layers_with_many_products_take_the_time_of_every_product_followed(
+    shapes: list[tuple[int, int, int]], arch: Arch, replicas: int
+) -> None:
+    layers = [
+        LayerShape(name=f"n{i}", rows=rows, cols=cols, mvms_per_inference=products)
+        for i, (rows, cols, products) in enumerate(shapes)
+    ]
+    flow, _ = plan_flow(plan(layers, arch, replicas=replicas), arch)
+    assert flow_time(flow, 16) == plain_time(flow)
+
+
+def test_a_file_with_millions_of_products_is_mapped(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    entry = "{{name: {}, rows: 4096, cols: 4096, mvms: {}}}"
+    entries = [entry.format("a", 2_000_000), entry.format("b", 100_000_000)]
+    file.write_text(f"layers: [{', '.join(entries)}]\n")
+    mapped = map_network(file, "emt")
+    first, second = mapped.time.layers
+    products = [layer.busy_cycles for layer in mapped.plan.layers]
+    # The tiles never wait; around them what a few products wait for.
+    assert 0 < first.end - products[0] < 1000
+    assert 0 < second.end - second.start - products[1] < 1000
+    assert mapped.time.buffer_bytes == {"a": 4096 * 2_000_000, "b": 4096}
 
 
 def test_a_branch_meets_the_other_row_by_row() -> None:
