@@ -94,15 +94,43 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
     Raises:
         HwsimError: a file is wrong, or network, data and hardware do not fit together.
     """
+    _check_files(asked)
+    case = prepare(_simulation(asked, asked.network), progress)
+    untrained = Design(default=Knobs(dac_bits=digit_bits(case, asked.recipe)))
+    training = _training(asked, case, untrained)
+    make_folder(asked.out)
+    history = training.run(lambda done, steps: progress("training", done, steps))
+    network = training.network
+    files = _write_network(asked.out, network, _design(case, untrained, network), untrained)
+    files += _write_history(asked.out, history)
+
+    def simulated(own: Path, design: Path) -> Result:
+        engine = Engine.fitting(case.arch.device)
+        judged = replace(_simulation(asked, own, design), engine=engine)
+        return simulate(judged, command=command, progress=progress)
+
+    before, written = simulated(asked.network, files[2]), (*files, asked.out / RECORD)
+    rho, scales = network.rho(), network.slice_scales()
+    done = Trained(before, None, history, rho, scales, (*written, asked.checkpoint))
+    _write_record(asked, done)
+    done = replace(done, after=simulated(files[0], files[1]))
+    _write_record(asked, done)
+    return done
+
+
+def _check_files(asked: TrainingRequest) -> None:
+    """Refuse what is missing to go on from, and what would be written over."""
     if asked.resume and not asked.checkpoint.is_file():
         raise DataError(f"{asked.checkpoint}: expected a checkpoint to resume from, found no file")
     if asked.start is not None and asked.start.resolve() == asked.checkpoint.resolve():
         raise DataError(f"{asked.start}: expected another folder's checkpoint to start from")
     keep_inputs((asked.out / name for name in WRITTEN), (asked.network, asked.scheme))
-    case = prepare(_simulation(asked, asked.network), progress)
+
+
+def _training(asked: TrainingRequest, case: Case, untrained: Design) -> Training:
+    """The training as it begins or goes on, once all is tried that no epoch can change."""
     _check_slices(case, asked.recipe)
     onnx_model(case.network)
-    untrained = Design(default=Knobs(dac_bits=digit_bits(case, asked.recipe)))
     examples = training_examples(asked.data, case.imported.network, asked.train_images)
     network = coded_network(case, untrained)
     training = Training(
@@ -118,27 +146,26 @@ def train(asked: TrainingRequest, *, command: str = "", progress: Progress = sil
     )
     if Technique.ENERGY not in asked.recipe.techniques:
         plan(layer_shapes(case.network), case.arch, _design(case, untrained, network))
-    make_folder(asked.out)
-    history = training.run(lambda done, steps: progress("training", done, steps))
-    files = tuple(asked.out / name for name in WRITTEN)
+    return training
+
+
+def _write_network(
+    out: Path, network: CodedNetwork, design: Design, untrained: Design
+) -> tuple[Path, ...]:
+    """The trained integers, their design, and that of the network before."""
+    files = tuple(out / name for name in WRITTEN[:3])
     export_network(network.integers(), files[0])
-    write_whole(files[1], _design(case, untrained, network).to_yaml())
+    write_whole(files[1], design.to_yaml())
     write_whole(files[2], untrained.to_yaml())
-    write_whole(files[3], _table(history))
-    write_whole(files[4], json.dumps([vars(epoch) for epoch in history], indent=2) + "\n")
+    return files
 
-    def simulated(own: Path, design: Path) -> Result:
-        engine = Engine.fitting(case.arch.device)
-        judged = replace(_simulation(asked, own, design), engine=engine)
-        return simulate(judged, command=command, progress=progress)
 
-    before, written = simulated(asked.network, files[2]), (*files, asked.out / RECORD)
-    rho, scales = network.rho(), network.slice_scales()
-    done = Trained(before, None, history, rho, scales, (*written, asked.checkpoint))
-    _write_record(asked, done)
-    done = replace(done, after=simulated(files[0], files[1]))
-    _write_record(asked, done)
-    return done
+def _write_history(out: Path, history: list[Epoch]) -> tuple[Path, ...]:
+    """The epochs as a table and as JSON."""
+    files = tuple(out / name for name in WRITTEN[3:])
+    write_whole(files[0], _table(history))
+    write_whole(files[1], json.dumps([vars(epoch) for epoch in history], indent=2) + "\n")
+    return files
 
 
 def _design(case: Case, untrained: Design, network: CodedNetwork) -> Design:
