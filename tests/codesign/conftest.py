@@ -1,4 +1,4 @@
-"""What tests share: a result for reports, the file of a sweep, processes, a cluster."""
+"""What tests share: results for reports, calls, the file of a sweep, processes, a cluster."""
 
 import re
 import subprocess
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from codesign.cli.entry import run
 from codesign.report import Result
 
 PATIENCE_S = 900.0  # kernels may have to be compiled first, on a busy machine
@@ -58,6 +59,23 @@ def plain_result() -> Callable[..., Result]:
         )
 
     return make
+
+
+@pytest.fixture
+def plain(plain_result: Callable[..., Result]) -> Result:
+    return plain_result()
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """`call(argument, ...)`: status, standard output and standard error of a call."""
+
+    def outcome(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = run([str(argument) for argument in arguments])
+        return status, *capsys.readouterr()
+
+    return outcome
 
 
 @pytest.fixture

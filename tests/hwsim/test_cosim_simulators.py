@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hwsim.cosim.build import BuildError, Design, shared_library
 from hwsim.cosim.simulators import (
     MissingSimulator,
     icarus,
@@ -59,3 +60,13 @@ def test_synthesizable_files_come_first() -> None:
     parents = [path.parent.name for path in rtl_sources()]
     assert parents == sorted(parents, key=lambda name: name == "sim")
     assert len(parents) == 14
+
+
+def test_a_cache_that_make_cannot_build_in_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HWSIM_CACHE", str(tmp_path / "a b"))
+    problem = r"a b/rtl: expected a path without spaces \(GNU make\), found some; set HWSIM_CACHE"
+    with pytest.raises(BuildError, match=problem):
+        shared_library(Design("requantizer", {}, {"SUM_W": 38, "CODE_W": 16}))
+    assert not (tmp_path / "a b").exists()

@@ -372,14 +372,6 @@ def test_a_cache_that_cannot_be_written_to_is_one_line(tmp_path, monkeypatch):
         shared_library(REQUANTIZER)
 
 
-def test_a_cache_that_make_cannot_build_in_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setenv("HWSIM_CACHE", str(tmp_path / "a b"))
-    problem = r"a b/rtl: expected a path without spaces \(GNU make\), found some; set HWSIM_CACHE"
-    with pytest.raises(BuildError, match=problem):
-        shared_library(REQUANTIZER)
-    assert not (tmp_path / "a b").exists()
-
-
 def test_without_verilator_or_compiler_the_message_names_what_is_missing(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(MissingSimulator, match=r"^g\+\+: expected on PATH"):
