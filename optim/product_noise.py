@@ -12,9 +12,10 @@ which are tables over codes: the same moments as hwsim.tile's engine `moments`. 
 of a cell's state from one phase to the next: 0 for independent states, exp(-rate * phase) for
 chains with dwell times, of which training thus sees the correlation within one product, not that
 between products.  Errors that last (programming, frozen states) disturb the weight itself, with
-the variance `lasting[w]`.  Every conversion adds converter noise and rounds to its least
-significant bit: lsb^2 / 12 (Bennett, 1948) where that is coarser than a level step; otherwise
-what rounding makes of noise around an integer (Sripad and Snyder, IEEE Trans. ASSP 25, 1977):
+the variance `lasting[w]`, of conductances that end at zero.  Every conversion adds converter noise
+and rounds to its least significant bit: lsb^2 / 12 (Bennett, 1948) where that is coarser than a
+level step; otherwise what rounding makes of noise around an integer (Sripad and Snyder, IEEE
+Trans. ASSP 25, 1977):
 
     Var round(N(0, v)) = v + 1/12 + sum_n (-1)^n exp(-2 pi^2 n^2 v) (4 v + 1 / (pi n)^2).
 
@@ -29,11 +30,12 @@ from typing import Any, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.device.spec import Device, Scenario, States
+from hwsim.device.spec import Device, Scenario
 from hwsim.tile.converter import converts_differences
 from hwsim.tile.disturbance import Disturbance
 from hwsim.tile.encoding import encode, phase_weights, slice_weights
 from hwsim.tile.geometry import Geometry
+from hwsim.tile.held import deviation_moments
 from hwsim.tile.noise import column_noise
 from hwsim.tile.schedule import phase_cycles
 from hwsim.tile.spec import Compensation
@@ -74,10 +76,9 @@ class ProductNoise:
         tile, precision = geometry.tile, geometry.precision
         disturbance = Disturbance.of(device, tile.cell_bits, scenario)
         lanes, weights = _lanes(geometry), slice_weights(geometry)[:, :, None].astype(float)
-        amplitude, duty, traps = disturbance.amplitude, disturbance.duty, disturbance.traps
-        frozen = (device.fluctuation is not None) and device.fluctuation.states is States.FROZEN
-        switching = amplitude**2 * 4 * duty * (1 - duty) * traps
-        still = np.zeros_like(switching)
+        duty = disturbance.duty
+        fresh = disturbance.fresh_amplitude**2 * 4 * duty * (1 - duty) * disturbance.traps
+        deviation, lasting = deviation_moments(disturbance)
         digits = _digits(precision.input_bits, geometry)
         phases = phase_weights(geometry).astype(float)
         noise = column_noise(device, tile, scenario, 1)
@@ -103,10 +104,10 @@ class ProductNoise:
             squares=_squares(phases[:, None] * digits, kept),
             lengths=(phases[:, None] ** 2 * digits).sum(axis=0),
             levels=lanes.sum(axis=0).astype(float),
-            mean=summed(amplitude * (2 * duty - 1) * traps, 1),
-            variance=summed(still if frozen else switching, 2),
-            lasting=summed(disturbance.sigma**2 + (switching if frozen else still), 2),
-            current=summed(noise.per_pulse + noise.per_level * np.arange(amplitude.size), 2),
+            mean=summed(deviation, 1),
+            variance=summed(fresh, 2),
+            lasting=summed(lasting, 2),
+            current=summed(noise.per_pulse + noise.per_level * np.arange(fresh.size), 2),
             converter=squared * noise.floor,
             conversions=float(squared.sum()),
             shift=shift,

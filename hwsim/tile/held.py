@@ -49,8 +49,10 @@ def mean_conductance_S(device: Device, cell_bits: int, scenario: Scenario) -> Fl
     intended = np.arange(top + 1.0)
     on, off = disturbance.stuck_on, disturbance.stuck_off
 
+    fresh = _fresh_mean(disturbance)
+
     def read(level: FloatArray, sigma: FloatArray, kept: float) -> FloatArray:
-        return _read((level + disturbance.lowest) * kept, sigma * kept, disturbance)
+        return _lasting((level + disturbance.lowest) * kept, sigma * kept, disturbance)[0] + fresh
 
     still = np.zeros_like(intended)
     mean = (1 - on - off) * read(intended, disturbance.sigma, decay)
@@ -58,24 +60,38 @@ def mean_conductance_S(device: Device, cell_bits: int, scenario: Scenario) -> Fl
     return mean * level_step(device, cell_bits)
 
 
-def _read(mean: FloatArray, sigma: FloatArray, disturbance: Disturbance) -> FloatArray:
-    """(levels,) mean of normal conductances that are not negative, with that of their traps."""
-    amplitude, duty, traps = disturbance.amplitude, disturbance.duty, disturbance.traps
-    if not disturbance.frozen:
-        return _positive(mean, sigma) + amplitude * (2 * duty - 1) * traps
-    high = np.arange(traps + 1)
+def deviation_moments(disturbance: Disturbance) -> tuple[FloatArray, FloatArray]:
+    """(levels,) mean deviation and (levels,) variance of what lasts, in level steps.
+
+    The mean is that of fresh fluctuation as well; without drift and stuck cells.
+    """
+    intended: FloatArray = np.arange(float(disturbance.amplitude.size)) + disturbance.lowest
+    mean, square = _lasting(intended, disturbance.sigma, disturbance)
+    return mean + _fresh_mean(disturbance) - intended, np.maximum(square - mean**2, 0.0)
+
+
+def _fresh_mean(disturbance: Disturbance) -> FloatArray:
+    return disturbance.fresh_amplitude * (2 * disturbance.duty - 1) * disturbance.traps
+
+
+def _lasting(
+    mean: FloatArray, sigma: FloatArray, disturbance: Disturbance
+) -> tuple[FloatArray, FloatArray]:
+    """(levels,) mean and mean square of normal conductances with frozen states, cut off at zero."""
+    high = np.arange(disturbance.traps + 1)
+    amplitude = disturbance.amplitude if disturbance.frozen else np.zeros_like(mean)
+    duty, traps = disturbance.duty, disturbance.traps
     share = binom(traps, high) * duty**high * (1 - duty) ** (traps - high)
     states = [_positive(mean + amplitude * (2 * k - traps), sigma) for k in high]
-    total: FloatArray = share @ np.array(states)
-    return total
+    first, second = np.tensordot(share, np.array(states), 1)
+    return first, second
 
 
-def _positive(mean: FloatArray, sigma: FloatArray) -> FloatArray:
-    """E max(N(mean, sigma), 0)."""
+def _positive(mean: FloatArray, sigma: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and mean square of max(N(mean, sigma), 0)."""
     away = mean / np.maximum(sigma, 1e-12)
-    density = np.exp(-(away**2) / 2) / math.sqrt(2 * math.pi)
-    cut: FloatArray = mean * ndtr(away) + sigma * density
-    return cut
+    above, tail = ndtr(away), sigma * np.exp(-(away**2) / 2) / math.sqrt(2 * math.pi)
+    return mean * above + tail, (mean**2 + sigma**2) * above + mean * tail
 
 
 def _mean_decay(disturbance: Disturbance) -> float:

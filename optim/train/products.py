@@ -38,11 +38,9 @@ def packed(node: Node, inputs: Tensor, cells: Tensor, size: int) -> Tensor:
         cells: (outputs of all packs, size * channels of a group, *kernel).
     """
     packs = ceil_div(groups_of(node), size)
-    missing = (
-        packs * cells.shape[1] - inputs.shape[1]
-    )  # channels of groups that the last pack lacks
-    images = nn.functional.pad(inputs, [0, 0] * (inputs.dim() - 2) + [0, missing])
-    return _convolved(node, images, cells, packs)
+    lacking = packs * cells.shape[1] - inputs.shape[1]  # channels, of groups beyond the last
+    whole = nn.functional.pad(inputs, [0, 0] * (inputs.dim() - 2) + [0, lacking])
+    return _convolved(node, whole, cells, packs)
 
 
 def between(node: Node, weight: Tensor, size: int, outputs: int) -> Tensor:

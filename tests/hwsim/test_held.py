@@ -12,7 +12,7 @@ from hwsim.chip.load import load_arch, load_device
 from hwsim.device.fluctuation import level_conductance, level_step
 from hwsim.device.spec import Device, Scenario, States
 from hwsim.tile.disturbance import FRACTION_BITS, Disturbance, cell_values
-from hwsim.tile.held import held_conductance, mean_conductance_S
+from hwsim.tile.held import deviation_moments, held_conductance, mean_conductance_S
 
 PLAIN = load_arch("emt").device.replace(fluctuation=None)
 LATER = Scenario(time_s=1e6)
@@ -98,6 +98,27 @@ def test_as_the_cells_of_tiles_are_drawn(
             found = found + fresh.amplitude[level] * (2 * fresh.duty - 1) * fresh.traps
         error = drawn.std() / math.sqrt(CELLS) + 1e-6
         assert abs(found.mean() - mean) < 5 * error, level
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_deviations_vary_as_the_cells_of_tiles_do(frozen: bool) -> None:
+    """Variances of 10^5 cells, half of whose lowest ones are cut off at zero conductance."""
+    changes = {"programming": {"sigma_absolute": 0.03}, "fluctuation": TRAPS | {"traps": 2}}
+    device = cell(**changes).replace(conductance_min_S=0.0)
+    assert device.fluctuation is not None
+    states = States.FROZEN if frozen else States.INDEPENDENT
+    device = device.replace(fluctuation=device.fluctuation.replace(states=states).model_dump())
+    disturbance = Disturbance.of(device, 2, Scenario())
+    mean, variance = deviation_moments(disturbance)
+    for level in range(4):
+        levels = np.full(CELLS, level, np.uint8)
+        drawn = cell_values(levels, disturbance, (8, level), 1) / (1 << FRACTION_BITS) - level
+        if not frozen:
+            drawn += TRAPS["amplitude"] * 3 * (2 * TRAPS["duty"] - 1) * 2
+        assert drawn.mean() == pytest.approx(mean[level], abs=5 * drawn.std() / math.sqrt(CELLS))
+        dither = 1 / 32**2 / 6  # of rounding up or down, of all that is not exactly zero
+        more, slack = drawn.var() - variance[level], 0.03 * variance[level]
+        assert -slack < more < dither + slack
 
 
 @pytest.mark.parametrize("scenario", [Scenario(), Scenario(time_s=3.15e8)])

@@ -5,6 +5,7 @@ import pytest
 
 from hwsim.chip.load import load_arch
 from hwsim.cost.energy import array_energy_J
+from hwsim.device.spec import States
 from hwsim.peripherals.spec import AdcRange
 from hwsim.tile.knobs import device_with, tile_with
 from hwsim.tile.spec import Engine, Knobs
@@ -77,6 +78,17 @@ def test_cells_between_groups_are_the_rows_of_the_others(depthwise, size):
         torch.testing.assert_close(found[:, output], expected)
 
 
+def first_codes(quantized):
+    """What the layer reads of the first image."""
+    [conv] = quantized.network.linear_nodes()
+    seen = {}
+    program = Program(
+        quantized.network, coded_steps(quantized, IdealBackend(quantized)), quantized.tensors
+    )
+    program.run(IMAGES[:1], 0, seen.__setitem__)
+    return seen[conv.inputs[0]]
+
+
 @pytest.mark.compiled
 @pytest.mark.parametrize("dac_bits", [1, 4])
 @pytest.mark.parametrize(
@@ -92,12 +104,7 @@ def test_packed_groups_are_disturbed_as_on_their_tiles(depthwise, dac_bits, chan
     arch = ARCH.replace(tile=ARCH.tile.replace(**changes))
     network, name, placed = in_codes(depthwise, arch, knobs=Knobs(dac_bits=dac_bits))
     [conv] = depthwise.network.linear_nodes()
-    seen = {}
-    program = Program(
-        depthwise.network, coded_steps(depthwise, IdealBackend(depthwise)), depthwise.tensors
-    )
-    program.run(IMAGES[:1], 0, seen.__setitem__)
-    codes = np.repeat(seen[conv.inputs[0]], READS, axis=0)
+    codes = np.repeat(first_codes(depthwise), READS, axis=0)
     tiles = TileBackend(depthwise, placed, arch, engine=Engine.fitting(arch.device))
     acc = tiles.layer(name)(im2col(codes, conv, 0, (3, 3)), 0).reshape(READS, -1)
     layer = network.layer(name)
@@ -106,6 +113,28 @@ def test_packed_groups_are_disturbed_as_on_their_tiles(depthwise, dac_bits, chan
         noise = layer.noise(layer.framed(torch.from_numpy(codes.astype(np.float32))), weight)
     ratio = acc.var(axis=0).mean() / noise.numpy().reshape(READS, -1).var(axis=0).mean()
     assert ratio == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.compiled
+def test_lasting_states_between_groups_are_those_of_a_device(depthwise):
+    """150 devices, of which training draws one per batch; 14 independent channels: to 5 %."""
+    frozen = ARCH.device.fluctuation.replace(states=States.FROZEN)
+    arch = ARCH.replace(device=ARCH.device.replace(fluctuation=frozen))
+    network, name, placed = in_codes(depthwise, arch)
+    [conv] = depthwise.network.linear_nodes()
+    codes, devices = first_codes(depthwise), range(150)
+    vectors = im2col(codes, conv, 0, (3, 3))
+    acc = [
+        TileBackend(depthwise, placed, arch, device_sample=device).layer(name)(vectors, 0)
+        for device in devices
+    ]
+    layer = network.layer(name)
+    with torch.no_grad():
+        weight, _ = layer.integers()
+        inputs = layer.framed(torch.from_numpy(codes.astype(np.float32)))
+        noise = [layer.noise(inputs, weight).numpy() for _ in devices]
+    ratio = np.var(acc, axis=0).mean() / np.var(noise, axis=0).mean()
+    assert ratio == pytest.approx(1.0, abs=0.2)
 
 
 @pytest.mark.parametrize("rho", [0.5, 1.0, 2.0, 4.0, 8.0])
