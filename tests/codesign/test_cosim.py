@@ -106,18 +106,26 @@ def test_a_verdict_on_something_else_does_not_go_into_a_result(
     assert load_result(tmp_path) == plain
 
 
+def tamper(monkeypatch, change):
+    """Let `change` (run, first product, partial sums) alter what the tile of the RTL says."""
+    honest = VerilatedTile.run
+
+    def run(self, codes, array, outputs, first=0, partial=None, pauses=0):
+        found = honest(self, codes, array, outputs, first, partial, pauses)
+        change(found, first, partial)
+        return found
+
+    monkeypatch.setattr(VerilatedTile, "run", run)
+
+
 @rtl
 @pytest.mark.usefixtures("rtl_tools")
 def test_a_wrong_sum_is_named_and_fails_the_check(call, monkeypatch):
-    honest = VerilatedTile.run
-
-    def wrong(self, codes, array, outputs, first=0, partial=None, pauses=0):
-        found = honest(self, codes, array, outputs, first, partial, pauses)
-        if first <= 70 < first + len(codes):
+    def wrong(found, first, _partial):
+        if first <= 70 < first + len(found.sums):
             found.sums[70 - first, 3] += 1
-        return found
 
-    monkeypatch.setattr(VerilatedTile, "run", wrong)
+    tamper(monkeypatch, wrong)
     status, out, _ = call("cosim", *ASKED, "--samples", 2, "--layer", "conv1")
     assert status == 1
     pattern = (
@@ -169,15 +177,11 @@ def test_a_wrong_code_is_named_by_its_image(call, monkeypatch):
 @rtl
 @pytest.mark.usefixtures("rtl_tools")
 def test_cycles_that_make_up_for_each_other_fail_the_check(call, monkeypatch):
-    honest = VerilatedTile.run
-
-    def uneven(self, codes, array, outputs, first=0, partial=None, pauses=0):
-        found = honest(self, codes, array, outputs, first, partial, pauses)
+    def uneven(found, first, partial):
         if partial is None and first == 0:
             found.finished[7] += 1  # one interval longer, the next one shorter
-        return found
 
-    monkeypatch.setattr(VerilatedTile, "run", uneven)
+    tamper(monkeypatch, uneven)
     status, out, _ = call("cosim", *ASKED, "--layer", "conv1", "--json")
     assert status == 1
     document = json.loads(out)
