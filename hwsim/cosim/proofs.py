@@ -20,6 +20,8 @@ from pathlib import Path
 
 from hwsim.cosim.simulators import RTL
 from hwsim.cosim.yosys import MissingYosys, YosysError, missing_tool, require, run, yosys
+from hwsim.errors import SpecError
+from hwsim.spec import unknown
 
 SOLVER_TIMEOUT_S = 1200  # of the parts of a proof; a quiet machine needs 20 s at most
 _END = "endmodule"
@@ -158,7 +160,10 @@ def line(outcome: Outcome) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prove the catalogue, or what it has of the modules named; 0: all is proved, 2: no tools."""
+    """Prove the catalogue, or what it has of the modules named.
+
+    0: all is proved; 2: there is no such module, or no tools.
+    """
     from hwsim.cosim.proof_catalogue import CATALOGUE, report  # noqa: PLC0415
 
     words = list(arguments)
@@ -169,15 +174,22 @@ def main(arguments: Sequence[str]) -> int:
         del words[place : place + 2]
     chosen = [proof for proof in CATALOGUE if not words or proof.module in words]
     try:
+        _check_modules(words, {proof.module for proof in CATALOGUE})
         outcomes = prove_all(chosen, lambda found: _say(line(found)))
-    except MissingYosys as missing:
-        return missing_tool(missing)
+    except (SpecError, MissingYosys) as problem:
+        return missing_tool(problem)
     if target is not None:
         target.write_text(report(outcomes), encoding="utf-8")
     proved = sum(outcome.verdict is Verdict.PROVED for outcome in outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes)
     _say(f"{proved} of {len(outcomes)} proved, {seconds:.0f} s of proofs")
     return 0 if proved == len(outcomes) else 1
+
+
+def _check_modules(named: Sequence[str], known: set[str]) -> None:
+    for name in named:
+        if name not in known:
+            raise SpecError(f"module: {unknown(name, sorted(known))}")
 
 
 def _say(text: str) -> None:

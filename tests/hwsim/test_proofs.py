@@ -99,6 +99,14 @@ def test_without_the_tools_the_command_says_so(
     assert tuple(capsys.readouterr()) == ("", problem)
 
 
+def test_an_unknown_module_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert proofs.main(["column_mix"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: module: expected one of accumulator, ")
+    assert err.endswith("found 'column_mix'; did you mean 'column_mux'?\n")
+
+
 def test_what_yosys_refuses_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(YosysError, match=r"^yosys: ERROR: File `none\.v' not found"):
         yosys("read_verilog none.v\n", tmp_path)
