@@ -4,8 +4,10 @@ The tile with its parameters bound, the modules below it, a behavioural array, a
 testbench with golden vectors from the model, a file list, and how to run it all.
 """
 
+import os
 import tempfile
 from collections.abc import Iterable, Mapping
+from errno import EISDIR
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,9 @@ def emit_tile(golden: Golden, out: Path, name: str, rtl: Path = RTL) -> list[Pat
 
 def _write_together(files: Mapping[str, str], out: Path) -> list[Path]:
     """Write files by name below `out`; none is in its place before all are written."""
+    for path in (out / file for file in files):
+        if path.is_dir():  # which no file can replace
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
     out.mkdir(parents=True, exist_ok=True)
     # Within `out`: files can be moved inside one file system only.
     with tempfile.TemporaryDirectory(prefix=".part-", dir=out) as scratch:

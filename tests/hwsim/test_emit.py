@@ -105,6 +105,13 @@ def test_the_bundle_stands_alone(tmp_path: Path) -> None:
     assert "input  wire [31:0] x_i" in bound
 
 
+def test_a_folder_in_the_way_leaves_nothing_of_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "files.f").mkdir()
+    with pytest.raises(IsADirectoryError):
+        emit_tile(run_of(0), tmp_path, "small")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "files.f"]
+
+
 def test_a_bundle_is_replaced_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
