@@ -38,7 +38,7 @@ from hwsim.tile.geometry import Geometry
 from hwsim.tile.held import deviation_moments
 from hwsim.tile.noise import column_noise
 from hwsim.tile.schedule import phase_cycles
-from hwsim.tile.spec import Compensation
+from hwsim.tile.spec import Compensation, Encoding
 
 FloatArray = NDArray[np.float64]
 
@@ -143,11 +143,15 @@ def _evened(table: FloatArray) -> FloatArray:
 
 
 def _lanes(geometry: Geometry) -> NDArray[np.int64]:
-    """(columns of a pair, slices, 2^weight bits) levels; the most negative one as its neighbour."""
+    """(columns of a pair, slices, 2^weight bits) levels.
+
+    Where cells cannot hold the most negative weight, it has those of its neighbour.
+    """
     top = 1 << (geometry.precision.weight_bits - 1)
-    every = np.concatenate([np.arange(top), np.arange(1 - top, 0)])
-    levels = encode(every[None], geometry)[:, :, 0].astype(np.int64)
-    return np.insert(levels, top, levels[..., top], axis=2)
+    narrow = geometry.tile.encoding is Encoding.DIFFERENTIAL and geometry.precision.narrow_weights
+    every = np.concatenate([np.arange(top), [1 - top if narrow else -top], np.arange(1 - top, 0)])
+    levels: NDArray[np.int64] = encode(every[None], geometry)[:, :, 0].astype(np.int64)
+    return levels
 
 
 def _squares(weighted: FloatArray, kept: float) -> FloatArray:

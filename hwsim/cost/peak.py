@@ -29,7 +29,10 @@ _CLUSTER = (
     Component.ELEMENTWISE,
     Component.POOLING,
     Component.CLUSTER_REGISTER,
+    Component.REQUANTIZER,
 )
+#: Not a line where the technology has no area for it: as in ISAAC's published table.
+_UNPUBLISHED = Component.REQUANTIZER
 
 
 class Level(Enum):
@@ -75,7 +78,7 @@ def _lines(level: Level, arch: Arch, technology: Technology, share: float) -> tu
     lines = tuple(
         PeakLine(level, c.value, count[c] * share, power.get(c, 0.0) * share, place[c] * share)
         for c in components
-        if count[c]
+        if count[c] and (place[c] or c is not _UNPUBLISHED)
     )
     return (*lines, _sum(level, "total", lines))
 

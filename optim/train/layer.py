@@ -3,7 +3,6 @@
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -14,15 +13,14 @@ from hwsim.tile.spec import Averaging
 from mapping.counts import crossed_groups
 from mapping.network import LayerIntegers, Node, QuantParams
 from mapping.quantize import BIAS_LIMIT
-from optim.product_noise import ProductNoise
 from optim.train._torch import Tensor, nn, torch
+from optim.train.flipped import Flips, every_way, ways
+from optim.train.hardware import RHO_LIMITS, LayerHardware
 from optim.train.layout import at, normal
 from optim.train.products import between, framed, groups_of, packed, product
 from optim.train.straight import looked_up, places, rounded, saturated
 from optim.train.windows import at_windows
 
-#: Shares of a cell's energy that training may choose: copies above one, less window below.
-RHO_LIMITS = (0.25, 8.0)
 #: Part of a layer's window below which no slice of a weight goes, in logarithms.
 LOG_LEAST_SCALE = math.log(0.25)
 #: Tables that depend on how much of the window is in use.
@@ -30,41 +28,6 @@ _TABLES = ("mean", "variance", "lasting", "current", "converter")
 _RIPPLES = 2  # terms of the series of rounded noise: to 0.01 of a squared step
 _TINY = 1e-12  # keeps the slope of a square root finite
 _DECAYED = -60.0  # exponents below lead to denormal numbers, which took four fifths of a step
-
-
-@final
-@dataclass(frozen=True)
-class CellEnergy:
-    """Energy of one unit pulse on a cell in J: at the lowest level, and per level above.
-
-    With the whole window in use, and with the least share; between them on lines.
-    """
-
-    whole_J: tuple[float, float]
-    part_J: tuple[float, float]
-    columns: int  # cells of a weight
-
-
-@final
-@dataclass(frozen=True)
-class LayerHardware:
-    """What disturbs a layer and what its cells take, with one cell per weight digit.
-
-    noises: with the parts of the window in use of `window_shares(lowest)`, the least that rho
-    may take.
-    """
-
-    noises: tuple[ProductNoise, ...]
-    lowest: float
-    energy: CellEnergy
-    fill: float  # rows of a product with one copy, in arrays
-    packs: tuple[int, ...]  # groups that share an array, by the number of copies
-    averaging: Averaging
-
-    @property
-    def whole(self) -> ProductNoise:
-        """Noise with the whole window in use."""
-        return self.noises[0]
 
 
 @final
@@ -140,8 +103,17 @@ class CodedLayer(nn.Module):
     @property
     def pack(self) -> int:
         """Groups that share an array at the number of copies that rho takes."""
-        packs = self.hardware.packs
-        return packs[min(math.ceil(float(self.rho.detach()) - 1e-6), len(packs)) - 1]
+        return self.hardware.packs[self._copies - 1]
+
+    @property
+    def flips(self) -> Flips | None:
+        """Of arrays that groups do not share."""
+        return self.hardware.flips if self.pack == 1 else None
+
+    @property
+    def _copies(self) -> int:
+        """Whole copies that rho takes."""
+        return min(math.ceil(float(self.rho.detach()) - 1e-6), len(self.hardware.packs))
 
     @property
     def parts(self) -> Tensor:
@@ -192,8 +164,8 @@ class CodedLayer(nn.Module):
         noise = deviation * normal(self._out_shape(deviation, weight), deviation)
         if not (self.mean.any() or self.lasting.any()):
             return noise
-        values = places(weight, self.levels[0])
-        mean, lasting = self._table("mean"), self._table("lasting") / self.rho.clamp(min=1.0)
+        values = self._places(weight)
+        mean, lasting = self._table("mean", -1), self._table("lasting") / self.rho.clamp(min=1.0)
         shift = at(mean, values)
         if self.lasting.any():
             shift = shift + torch.sqrt(at(lasting, values) + _TINY) * torch.randn_like(weight)
@@ -255,7 +227,7 @@ class CodedLayer(nn.Module):
 
     def _cells(self, codes: Tensor, weight: Tensor, slices: list[Tensor]) -> list[Tensor]:
         """Variance of the products of one copy's cells; its slopes in the logs of windows."""
-        inputs, values = places(codes, self.squares), places(weight, self.levels[0])
+        inputs, values = places(codes, self.squares), self._places(weight)
         digits = {"variance": at(self.squares, inputs)}
         if self.current.any():
             digits["current"] = at(self.lengths, inputs)
@@ -263,14 +235,31 @@ class CodedLayer(nn.Module):
         for name, each in digits.items():
             table, slopes = self._at_windows(name)
             steep = self._per_log(slopes) * table
-            tables = [table.sum(dim=0), *((chosen @ steep) for chosen in slices)]
+            by_slice = [table, *(chosen[:, None] * steep for chosen in slices)]
+            tables = [self._over_slices(one) for one in by_slice]
             sums.append(self._summed(each, tables, values))
         variance, *moved = [functools.reduce(torch.add, parts) for parts in zip(*sums, strict=True)]
         return [variance.clamp(min=0), *moved]
 
-    def _table(self, name: str) -> Tensor:
-        """(2^bits,) a table of all slices at the parts of the window in use."""
-        return self._at_windows(name)[0].sum(dim=0)
+    def _table(self, name: str, sign: int = 1) -> Tensor:
+        """A table of all slices at the parts of the window in use, over `_places`."""
+        return self._over_slices(self._at_windows(name)[0], sign)
+
+    def _over_slices(self, tables: Tensor, sign: int = 1) -> Tensor:
+        """The sum of (slices, 2^bits) tables; where columns are flipped, for every way of that."""
+        return every_way(tables, sign) if self.flips else tables.sum(dim=0)
+
+    def _places(self, weight: Tensor) -> Tensor:
+        """Where weights stand in the tables of all slices."""
+        values, flips = places(weight, self.levels[0]), self.flips
+        if flips is None:
+            return values
+        heavy = flips.of(self._levels(weight), self._outputs, self._copies)
+        return values + self.levels.shape[1] * ways(heavy)
+
+    def _levels(self, weight: Tensor) -> Tensor:
+        """(slices, *weight) levels of cells, but for flips."""
+        return torch.stack([looked_up(of, weight) for of in self.levels])
 
     def _at_windows(self, name: str) -> tuple[Tensor, Tensor]:
         """(slices, ...) a table at the parts of the window in use; slopes against `_narrowed`."""
@@ -323,13 +312,12 @@ class CodedLayer(nn.Module):
 
     def _one_output(self, values: Tensor) -> tuple[int, ...]:
         shape = list(values.shape)
-        shape[0 if self.node.op == "conv" else -1] = 1
+        shape[self._outputs] = 1
         return tuple(shape)
 
     def _out_shape(self, like: Tensor, weight: Tensor) -> tuple[int, ...]:
         shape = list(like.shape)
-        conv = self.node.op == "conv"
-        shape[1 if conv else -1] = weight.shape[0 if conv else -1]
+        shape[1 if self.node.op == "conv" else -1] = weight.shape[self._outputs]
         return tuple(shape)
 
     def _energy(self, codes: Tensor, weight: Tensor) -> Tensor:
@@ -337,9 +325,11 @@ class CodedLayer(nn.Module):
         energy = self.hardware.energy
         lowest_J, level_J = self._cell_J()
         pulses, copies = looked_up(self.pulses, codes), self.rho.clamp(min=1.0)
-        slices = zip(self.slice_scales, self.levels, strict=True)
-        levels = torch.stack([part * looked_up(of, weight) for part, of in slices]).sum(dim=0)
-        outputs, groups = 0 if self.node.op == "conv" else -1, groups_of(self.node)
+        held, flips = self._levels(weight), self.flips
+        if flips is not None:
+            held = flips.stored(held, self._outputs, self._copies)
+        levels = torch.tensordot(self.slice_scales, held, dims=1)
+        outputs, groups = self._outputs, groups_of(self.node)
         if groups == 1:
             levels = levels.sum(dim=outputs, keepdim=True)
             rows = torch.full_like(levels, weight.shape[outputs] * energy.columns)
@@ -357,6 +347,11 @@ class CodedLayer(nn.Module):
         used = (1 - self.rho.clamp(max=1.0)) / (1 - least) if least < 1 else torch.zeros(())
         pairs = zip(energy.whole_J, energy.part_J, strict=True)
         return [whole + used * (part - whole) for whole, part in pairs]
+
+    @property
+    def _outputs(self) -> int:
+        """The axis of a weight's outputs."""
+        return 0 if self.node.op == "conv" else -1
 
     def product(self, inputs: Tensor, weight: Tensor) -> Tensor:
         """The node's sums of products of framed inputs, without bias."""

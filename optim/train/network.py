@@ -8,16 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.chip.spec import Arch
-from hwsim.cost import array_energy_J
-from hwsim.device.spec import Device, Scenario
 from hwsim.errors import NetworkError
-from hwsim.events import EventCounts
-from hwsim.tile.geometry import Geometry
-from hwsim.tile.knobs import device_with
-from hwsim.tile.spec import TileSpec
 from mapping.coded_operators import digital_evaluation
 from mapping.codes import encode
-from mapping.execute_tiles import full_range_shift
 from mapping.network import (
     LINEAR_OPS,
     LayerIntegers,
@@ -26,21 +19,13 @@ from mapping.network import (
     QuantizedNetwork,
     QuantParams,
 )
-from mapping.partition import partition
-from mapping.plan import LayerPlan, Plan
-from optim.product_noise import ProductNoise, simplest
-from optim.rho import COPIES, has_windows, settled, settled_scales
+from mapping.plan import Plan
+from optim.rho import settled, settled_scales
 from optim.train._torch import Tensor, nn, torch
-from optim.train.layer import (
-    LOG_LEAST_SCALE,
-    RHO_LIMITS,
-    CellEnergy,
-    CodedLayer,
-    LayerHardware,
-)
+from optim.train.hardware import hardware_of
+from optim.train.layer import LOG_LEAST_SCALE, CodedLayer
 from optim.train.operators import OPERATORS
 from optim.train.straight import saturated
-from optim.train.windows import window_shares
 
 
 @final
@@ -76,13 +61,13 @@ class CodedNetwork(nn.Module):
                 network.network.constants[node.inputs[1]],
                 network.tensors[node.inputs[0]],
                 network.tensors.get(node.output),
-                _hardware(layer, arch, shifts or {}),
+                hardware_of(layer, arch, shifts or {}),
             )
 
     def recalibrate(self, shifts: Mapping[str, int]) -> None:
         """Convert with these least significant bits from now on (`shifts` of a new network)."""
         for layer in self._plan.layers:
-            self.layer(layer.name).equip(_hardware(layer, self._arch, shifts))
+            self.layer(layer.name).equip(hardware_of(layer, self._arch, shifts))
 
     def layer(self, name: str) -> CodedLayer:
         """The layer of node `name`."""
@@ -235,49 +220,6 @@ def _reals(codes: Tensor, held: QuantParams) -> Tensor:
 def _encoded(images: Tensor, source: QuantParams) -> Tensor:
     codes = encode(images.detach().numpy(), source)
     return torch.from_numpy(codes.astype(np.float32))
-
-
-def _hardware(layer: LayerPlan, arch: Arch, shifts: Mapping[str, int]) -> LayerHardware:
-    """Noise and energy of a layer, its knobs applied; copies are what rho stands for."""
-    shift = shifts.get(layer.name, full_range_shift(layer, arch))
-    geometry, knobs = layer.geometry(arch.tile), layer.knobs
-    single = Geometry(geometry.tile, geometry.precision)
-    lowest = RHO_LIMITS[0] if has_windows(arch.device) else 1.0
-    devices = [
-        device_with(arch.device, knobs.replace(conductance_scale=share))
-        for share in window_shares(lowest)
-    ]
-    noises = [ProductNoise.of(single, device, arch.scenario, shift) for device in devices]
-    whole_J, part_J = (
-        _pulse_J(device, single.tile, arch.scenario) for device in (devices[0], devices[-1])
-    )
-    return LayerHardware(
-        noises=simplest(noises),
-        lowest=lowest,
-        energy=CellEnergy(whole_J, part_J, single.columns_per_weight),
-        fill=layer.rows / single.inputs_per_array,
-        packs=_packs(layer, single),
-        averaging=single.tile.averaging,
-    )
-
-
-def _packs(layer: LayerPlan, single: Geometry) -> tuple[int, ...]:
-    """Groups that share an array with 1, 2, ... copies."""
-    every = range(1, min(COPIES[-1], single.tile.rows) + 1)
-    geometries = (Geometry(single.tile, single.precision, copies) for copies in every)
-    return tuple(
-        partition(layer.groups, layer.rows, layer.cols, geometry).groups_per_array
-        for geometry in geometries
-    )
-
-
-def _pulse_J(device: Device, tile: TileSpec, scenario: Scenario) -> tuple[float, float]:
-    """Energy of one unit pulse on a cell of the lowest level, and what a level adds."""
-    lowest, level = EventCounts(cell_pulses=1), EventCounts(level_pulses=1)
-    return (
-        array_energy_J(lowest, device, tile, scenario),
-        array_energy_J(level, device, tile, scenario),
-    )
 
 
 def _check(network: QuantizedNetwork) -> None:

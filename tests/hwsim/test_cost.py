@@ -92,17 +92,18 @@ def test_isaacs_table_has_no_line_that_is_not_published() -> None:
     assert sorted(ours, key=str) == sorted(((row[0], row[1]) for row in PUBLISHED), key=str)
 
 
+@pytest.mark.parametrize("technology", [None, "emt-32nm-rtl"], ids=["its own", "rtl"])
 @pytest.mark.parametrize("name", sorted(arch_presets()))
-def test_totals_of_the_table_are_sums_of_its_lines(name: str) -> None:
+def test_totals_of_the_table_are_sums_of_its_lines(name: str, technology: str | None) -> None:
     arch = load_arch(name)
-    table = peak_table(arch, load_technology(arch.technology))
+    prices = load_technology(technology or arch.technology)
+    table = peak_table(arch, prices)
     for level in {line.level for line in table}:
         lines = [line for line in table if line.level is level]
         assert lines[-1].name == "total"
         check_sum(lines[:-1], lines[-1])
     by_level = {line.level: line for line in table if line.name == "total"}
-    cluster_area = total_J(area(arch, load_technology(arch.technology)))
-    assert by_level[Level.CLUSTER].area_m2 == near(cluster_area)
+    assert by_level[Level.CLUSTER].area_m2 == near(total_J(area(arch, prices)))
 
 
 def check_sum(lines: list[PeakLine], total: PeakLine) -> None:
