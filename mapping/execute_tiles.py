@@ -206,9 +206,21 @@ def calibrate(
     """
     if arch.tile.adc.range is not AdcRange.CALIBRATED:
         return {}
-    observer = _RangeObserver(network, plan, arch)
+    sums = column_sums(network, plan, arch, images, progress)
+    return {layer.name: sums.shift(layer.name) for layer in plan.layers}
+
+
+def column_sums(
+    network: QuantizedNetwork,
+    plan: Plan,
+    arch: Arch,
+    images: NDArray[np.float32],
+    progress: Callable[[int], None] | None = None,
+) -> "ColumnSums":
+    """What `calibrate` counts, for converters of any number of bits."""
+    observer = ColumnSums(network, plan, arch)
     run(network, images, observer, progress=progress)
-    return observer.shifts()
+    return observer
 
 
 def _undisturbed(device: Device) -> Device:
@@ -222,7 +234,7 @@ def _undisturbed(device: Device) -> Device:
 
 
 @final
-class _RangeObserver:
+class ColumnSums:
     """Exact products that also count the column sums an array would see."""
 
     def __init__(self, network: QuantizedNetwork, plan: Plan, arch: Arch) -> None:
@@ -234,9 +246,9 @@ class _RangeObserver:
     def layer(self, name: str) -> LayerKernel:
         return _Observed(self._ideal.layer(name), self._layers[name].count)
 
-    def shifts(self) -> dict[str, int]:
-        """The calibrated range of every layer."""
-        return {name: observed.shift() for name, observed in self._layers.items()}
+    def shift(self, name: str, bits: int | None = None) -> int:
+        """A layer's calibrated range; bits: other than the plan's converters have."""
+        return self._layers[name].shift(bits)
 
 
 @final
@@ -290,7 +302,7 @@ class _ObservedLayer:
             with self.lock:
                 self.counts[: seen.size] += seen
 
-    def shift(self) -> int:
+    def shift(self, bits: int | None) -> int:
         adc = self.geometry.tile.adc
         difference = converts_differences(self.geometry)
-        return calibrated_shift(self.counts, adc.coverage, adc.bits, difference)
+        return calibrated_shift(self.counts, adc.coverage, bits or adc.bits, difference)

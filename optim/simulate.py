@@ -17,7 +17,7 @@ from hwsim.peripherals.spec import AdcRange
 from hwsim.tile.spec import Knobs
 from mapping.design import Design
 from mapping.execute import run
-from mapping.execute_tiles import TileBackend, calibrate
+from mapping.execute_tiles import ColumnSums, TileBackend, column_sums
 from mapping.one_layer import OneLayer
 from mapping.plan import plan
 from optim.problem import Examples, Problem
@@ -106,7 +106,7 @@ class Simulator:
             problem.network,
             plan(problem.shapes, problem.unbounded, design),
             problem.arch,
-            shifts=self._shifts(design),
+            shifts=self.shifts(design),
             seed=problem.seed,
             device_sample=sample,
             engine=problem.engine,
@@ -125,28 +125,31 @@ class Simulator:
             self._held[images] = kept
         return kept
 
-    def _shifts(self, design: Design) -> Mapping[str, int]:
-        """Converter ranges: a layer's own column sums and knobs, so found per setting once."""
+    def shifts(self, design: Design) -> Mapping[str, int]:
+        """Converter ranges, as `mapping.execute_tiles.calibrate` finds them for a design."""
         if self.problem.arch.tile.adc.range is not AdcRange.CALIBRATED:
             return {}
-        return {
-            shape.name: self._uniform_shifts(design.knobs(shape.name))[shape.name]
-            for shape in self.problem.shapes
-        }
+        each = {shape.name: design.knobs(shape.name) for shape in self.problem.shapes}
+        return {name: self._sums(own).shift(name, own.adc_bits) for name, own in each.items()}
 
-    def _uniform_shifts(self, knobs: Knobs) -> Mapping[str, int]:
-        """Ranges of all layers where all have the bits of `knobs`: nothing else matters."""
-        ranged = Knobs(adc_bits=knobs.adc_bits, dac_bits=knobs.dac_bits)
-        if ranged not in self._ranges:
+    def _sums(self, knobs: Knobs) -> ColumnSums:
+        """Column sums of all layers where all have these knobs: those of a layer are its own.
+
+        Converters and voltages do not change them, windows only behind lines of some resistance.
+        """
+        counted = Knobs(dac_bits=knobs.dac_bits, redundancy=knobs.redundancy)
+        if self.problem.arch.tile.wires:
+            counted = knobs.replace(adc_bits=None, read_voltage_V=None)
+        if counted not in self._counted:
             problem = self.problem
-            placed = plan(problem.shapes, problem.unbounded, Design(default=ranged))
-            self._ranges[ranged] = calibrate(
+            placed = plan(problem.shapes, problem.unbounded, Design(default=counted))
+            self._counted[counted] = column_sums(
                 problem.network, placed, problem.arch, problem.calibration
             )
-        return self._ranges[ranged]
+        return self._counted[counted]
 
     @cached_property
-    def _ranges(self) -> dict[Knobs, Mapping[str, int]]:
+    def _counted(self) -> dict[Knobs, ColumnSums]:
         return {}
 
     @cached_property
