@@ -100,7 +100,8 @@ class Optimized:
     tested: (devices, images) where the design per layer is right on the first testing images;
     bound_J: no choice from the tables with as little damage costs less;
     evaluations: simulations asked for, of single layers, of whole designs, of certificates;
-    in_float: accuracy on all test images; None: the network's file holds integers.
+    in_float, in_integers: accuracies on the images of `tested`; None: the network's file holds
+    integers.
     """
 
     case: Case
@@ -153,7 +154,9 @@ def optimize(asked: Optimization, progress: Progress = silent) -> Optimized:
         evaluator = Evaluator(problem, store, max(1, round(DESIGN_IMAGES / tuning)), place)
         judge = Judge(evaluator, Pricing(problem), target, progress)
         maker = TableMaker(evaluator, judge.pricing, grid.on(case.arch), progress)
-        accuracies = (float(reference.mean()) if has_float else None, float(integers.mean()))
+        shown = slice(tuning, tuning + TESTED_IMAGES)
+        in_integers = float(integers[shown].mean())
+        accuracies = (float(reference[shown].mean()) if has_float else None, in_integers)
         return _searched(case, judge, maker, asked.front, accuracies)
 
 

@@ -9,6 +9,7 @@ from codesign.optimize import Optimization, Optimized
 from codesign.report.result import AccuracyResult, Assumption, FrontPoint, Result
 from mapping.timing import plan_time
 from optim.certify import Verdict, confidence_bounds
+from optim.price import DRIVE_IMAGES
 from optim.search import Candidate, Found
 from optim.target import Population
 
@@ -183,9 +184,14 @@ def _assumptions(done: Optimized) -> list[Assumption]:
     added, joint = found.added or 0.0, found.outcome.damage
     return [
         Assumption(
-            text=f"The design was chosen on {done.tuning} test images and certified on the "
-            f"others; accuracies of the front are those of the former.",
+            text=f"The design was chosen on {done.tuning} test images; the others "
+            f"{'certified' if done.found.certified else 'did not certify'} it, and the accuracy "
+            f"on tiles is of some of them. Accuracies of the front are of the former.",
             source="codesign.optimize",
+        ),
+        Assumption(
+            text=f"Pulses on word lines and cells are counted on the first {DRIVE_IMAGES} of them.",
+            source="optim.price",
         ),
         Assumption(
             text=f"Damages of layers are taken to add up: their sum is {added:.3g} nats per "

@@ -15,6 +15,7 @@ from typing import final
 
 from hwsim.tile.spec import Knobs
 from mapping.design import Design
+from optim.allocate import Unreachable
 from optim.search import Candidate, Judge
 from optim.tables import TableMaker
 
@@ -44,6 +45,10 @@ class Uniform:
     def safest(self) -> Candidate:
         """The setting with the most of every knob that fits the chip."""
         whole = len(self.judge.target.tuning)
+        if not self._by_energy:
+            raise Unreachable(
+                "chip: expected tiles for some setting of all layers alike, found too few"
+            )
         return self.judge.candidate(
             Design(default=max(self._by_energy, key=_strength)), least=whole
         )

@@ -155,14 +155,13 @@ def design_table(done: Any) -> str:
 
 
 def conclusion(result: Any, done: Any) -> str:
-    """The verdict, and the best setting that is the same for all layers."""
+    """The best setting that is the same for all layers, and what no choice could be below."""
     from codesign.optimize_record import verdict  # noqa: PLC0415
     from codesign.report.quantities import si  # noqa: PLC0415
 
     uniform = done.baseline.candidate
     energy_J, uniform_J = result.energy_J.total, uniform.price.energy_J
     lines = [
-        result.verdict,
         f"Best setting for all layers alike: {si(uniform_J, 'J')} "
         f"({uniform_J / energy_J:.2f} times as much): {uniform.design.default}",
         f"  {verdict(done, done.baseline)}",

@@ -173,8 +173,9 @@ def front_table(result: Result) -> Table:
     """The designs that were evaluated."""
     return Table(
         "front",
-        "Designs of which none is beaten in energy, area, latency and accuracy at once, as the "
-        "search saw them; the chosen one is described here.",
+        "Designs of which none is beaten in energy, area, latency and accuracy at once, and the "
+        "best setting for all layers alike, as the search saw them; the chosen one is described "
+        "here.",
         ("design", "energy", "area", "latency", "accuracy", "95 % interval", "chosen"),
         tuple(
             (

@@ -16,9 +16,10 @@ class Headline:
 
 
 def headlines(result: Result) -> tuple[Headline, ...]:
-    """Accuracy, energy, time, area, tiles, efficiency."""
+    """Accuracy, what a search says of its target, energy, time, area, tiles, efficiency."""
     return (
         Headline("Accuracy on tiles", *_accuracy(result)),
+        *_target(result),
         Headline(
             "Energy per inference",
             si(result.energy_J.total, "J"),
@@ -47,6 +48,20 @@ def headlines(result: Result) -> tuple[Headline, ...]:
             f"{percent(result.utilization, 1)} of their cells in use",
         ),
         Headline("Efficiency", f"{result.tops_per_W:.3g} TOPS/W", "two operations per MAC"),
+    )
+
+
+def _target(result: Result) -> tuple[Headline, ...]:
+    """Whether the design is certified; what one setting for all layers takes."""
+    if result.certified is None:
+        return ()
+    said = Headline("Target", "certified" if result.certified else "not certified", result.verdict)
+    alike_J = result.baseline_energy_J
+    if not result.certified or alike_J is None:
+        return (said,)
+    ratio = f"{alike_J / result.energy_J.total:.2f} times as much"
+    return said, Headline(
+        "All layers alike", si(alike_J, "J"), f"best certified setting for all: {ratio}"
     )
 
 

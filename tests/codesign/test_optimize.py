@@ -118,14 +118,21 @@ def test_the_report_shows_the_front_and_the_chosen_design(finished: Any) -> None
     result = load_result(out)
     [chosen] = [point for point in result.front if point.chosen]
     assert chosen.energy_J == pytest.approx(result.energy_J.total)
-    assert {"uniform", "front 1"} <= {point.label for point in result.front}
+    labels = [point.label for point in result.front]
+    assert "uniform" in labels
+    assert any(label.startswith("front") for label in labels)
     energies = [point.energy_J for point in result.front]
     assert energies == sorted(energies)
     assert chosen.area_m2 == pytest.approx(result.area_m2.total)
     assert chosen.latency_s == pytest.approx(result.latency_s)
     others = [point for point in result.front if point.label not in ("chosen", "uniform")]
     assert not any(beats(one, point) for one in result.front for point in others)
-    assert "Accuracy against energy" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "Accuracy against energy" in page
+    assert result.verdict.startswith("Certified: ")
+    for text in (page, (out / "report.md").read_text(), (out / "report.tex").read_text()):
+        assert "wrong with a probability of at most 0.05" in text
+    assert f"{result.baseline_energy_J / result.energy_J.total:.2f} times as much" in page
 
 
 def test_a_design_beats_another_only_where_it_is_nowhere_worse() -> None:
@@ -151,7 +158,23 @@ def test_a_target_beyond_the_network_ends_with_status_1_and_the_closest_design(
     printed = capsys.readouterr().out
     assert "Not reachable: no setting keeps an accuracy of at least 0.999 on the 150" in printed
     assert load_result(out).certified is False
+    page = (out / "report.html").read_text()
+    assert "not certified" in page
+    assert "no setting keeps an accuracy of at least 0.999" in page
+    assert "the others did not certify it" in page
     assert load_design(out / "design.yaml").layers
+
+
+def test_a_chip_that_no_setting_for_all_layers_fits_is_refused_in_one_line(
+    network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arch, copies = tmp_path / "arch.yaml", tmp_path / "grid.yaml"
+    chip = {"tiles_per_group": 1, "groups_per_cluster": 4, "max_clusters": 1}
+    arch.write_text(yaml.safe_dump({"extends": "emt-strong", "name": "four", "chip": chip}))
+    copies.write_text(yaml.safe_dump(GRID | {"redundancies": [8]}))
+    assert run(arguments(network, copies, "--max-drop", 0.1, "--arch", arch)) == 2
+    said = "chip: expected tiles for some setting of all layers alike, found too few"
+    assert said in capsys.readouterr().err
 
 
 def test_too_few_images_end_with_status_1_and_an_interval(

@@ -10,11 +10,12 @@ from mapping.execute_tiles import calibrate
 from mapping.plan import plan
 from optim.simulate import Simulator
 
+#: Knobs of all layers but the second, and of that one.
 DESIGNS = [
-    {"default": {"redundancy": 8, "adc_bits": 6}},
-    {"default": {"redundancy": 4, "dac_bits": 2, "adc_bits": 5}},
-    {"default": {"adc_bits": 7}, "layers": {"hidden": {"redundancy": 8}}},
-    {"default": {"redundancy": 2, "conductance_scale": 0.3, "read_voltage_V": 0.1}},
+    ({"redundancy": 8, "adc_bits": 6}, {"redundancy": 8, "adc_bits": 6}),
+    ({"redundancy": 4, "dac_bits": 2, "adc_bits": 5}, {}),
+    ({"adc_bits": 7}, {"redundancy": 8}),
+    ({"redundancy": 2, "conductance_scale": 0.3, "read_voltage_V": 0.1}, {"adc_bits": 5}),
 ]
 
 
@@ -27,10 +28,8 @@ def test_ranges_are_those_that_designs_are_calibrated_to(small_problem, wires):
         problem = replace(problem, arch=problem.arch.replace(tile=tile))
     names = [shape.name for shape in problem.shapes]
     simulator, found = Simulator(problem), []
-    for content in DESIGNS:
-        if "layers" in content:
-            content = content | {"layers": {names[1]: content["layers"]["hidden"]}}
-        design = Design.model_validate(content)
+    for every, second in DESIGNS:
+        design = Design.model_validate({"default": every, "layers": {names[1]: second}})
         placed = plan(problem.shapes, problem.unbounded, design)
         expected = calibrate(problem.network, placed, problem.arch, problem.calibration)
         found.append(simulator.shifts(design))
