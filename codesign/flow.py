@@ -230,9 +230,9 @@ def _activity(measured: Measured) -> Assumption:
     return Assumption(text=text, source="mapping.execute_tiles")
 
 
-def recorded(asked: Simulation, command: str, images: Images) -> Provenance:
-    """Command, versions and what was read."""
-    files = {key: getattr(asked, key) for key in ("network", "design", "scheme", "faults")}
+def recorded(asked: Simulation, command: str, images: Images, **files: object) -> Provenance:
+    """Command, versions and what was read; `files`: what else, where it is a path."""
+    files |= {key: getattr(asked, key) for key in ("network", "design", "scheme", "faults")}
     if not isinstance(asked.arch, Arch) and Path(asked.arch).is_file():
         files["arch"] = Path(asked.arch)
     named = {key: file for key, file in files.items() if isinstance(file, Path)}

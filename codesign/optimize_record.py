@@ -29,7 +29,9 @@ def optimization_result(asked: Optimization, done: Optimized, command: str = "")
         time=plan_time(placed, arch, network),
         run=_run(asked, done),
         assumptions=(done.case.origin, *_assumptions(done)),
-        provenance=recorded(asked.simulation, command, done.case.images),
+        provenance=recorded(
+            asked.simulation, command, done.case.images, grid=asked.grid, windows=asked.windows
+        ),
     )
     return result.replace(
         design=candidate.placed.model_dump(),

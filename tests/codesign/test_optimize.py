@@ -127,6 +127,7 @@ def test_the_report_shows_the_front_and_the_chosen_design(finished: Any) -> None
     assert chosen.latency_s == pytest.approx(result.latency_s)
     others = [point for point in result.front if point.label not in ("chosen", "uniform")]
     assert not any(beats(one, point) for one in result.front for point in others)
+    assert {"network", "grid"} <= set(result.provenance.inputs)
     page = (out / "report.html").read_text()
     assert "Accuracy against energy" in page
     assert result.verdict.startswith("Certified: ")
