@@ -87,7 +87,9 @@ def write_reads(path: Path, cells: Sequence[CellReads]) -> None:
     writer.writerow(COLUMNS)
     for cell in cells:
         for time_s, conductance_S in zip(cell.time_s, cell.conductance_S, strict=True):
-            writer.writerow([cell.cell, cell.level, f"{time_s:.6g}", f"{conductance_S:.6g}"])
+            # All digits of a time, so that close reads stay apart; whole seconds as 1, not 1.0.
+            time = repr(float(time_s)).removesuffix(".0")
+            writer.writerow([cell.cell, cell.level, time, f"{conductance_S:.6g}"])
     path.write_text(text.getvalue(), encoding="utf-8")
 
 

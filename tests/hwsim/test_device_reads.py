@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwsim.device.reads import load_reads, write_reads
+from hwsim.device.reads import CellReads, load_reads, write_reads
 from hwsim.device.synthetic import synthetic_reads
 from hwsim.errors import DataError
 from tests.reference.reads import NOISE_S, TRUTHS
@@ -19,6 +19,19 @@ def test_reads_written_to_a_file_come_back(tmp_path: Path) -> None:
     for one, other in zip(cells, back.cells, strict=True):
         assert (one.cell, one.level) == (other.cell, other.level)
         np.testing.assert_allclose(one.conductance_S, other.conductance_S, rtol=1e-5)
+
+
+@pytest.mark.parametrize("first_s", [0.1, 1e6, 1e12 - 3])
+def test_reads_keep_their_times_to_the_last_digit(tmp_path: Path, first_s: float) -> None:
+    time_s = first_s + np.arange(3.0)
+    cells = [
+        CellReads(str(cell), level, time_s, np.full(3, (1 + level) * 1e-6))
+        for level in (0, 1)
+        for cell in range(3)
+    ]
+    write_reads(tmp_path / "r.csv", cells)
+    for cell in load_reads(tmp_path / "r.csv").cells:
+        np.testing.assert_array_equal(cell.time_s, time_s)
 
 
 GOOD = "cell,level,time_s,conductance_S\n" + "".join(
