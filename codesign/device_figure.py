@@ -76,22 +76,21 @@ def _some(cells: Sequence[CellFit]) -> Sequence[CellFit]:
 
 
 def _levels(fit: DeviceFit) -> Panel:
-    """Every cell's conductance less that of its level in the device, with one sigma."""
-    device, levels = fit.report.device, fit.report.levels
+    """Every cell's average over time less that of its level in the device, with one sigma."""
+    device, levels = fit.report.device, [level.level for level in fit.report.levels]
     window = device.conductance_max_S - device.conductance_min_S
-    level_S = {
-        level.level: device.conductance_min_S + window * level.level / levels[-1].level
-        for level in levels
-    }
+    level_S = device.conductance_min_S + window * np.array(levels) / levels[-1]
+    high_share = device.fluctuation.high_share if device.fluctuation else 0.5
+    average_S = level_S + (2 * high_share - 1) * amplitude_at(device, level_S)
     cells = [
-        {"level": str(own), "error": (cell.centre_S - level_S[own]) * 1e6}
+        {"level": str(own), "error": (cell.average_S(high_share) - average_S[place]) * 1e6}
         for cell in _some(fit.cells)
-        if (own := cell.reads.level) in level_S
+        for place, own in enumerate(levels)
+        if own == cell.reads.level
     ]
-    sigma = sigma_at(device, np.array(list(level_S.values()))) * 1e6
     fitted = [
         {"level": str(level), "low": -float(one), "high": float(one)}
-        for level, one in zip(level_S, sigma, strict=True)
+        for level, one in zip(levels, sigma_at(device, level_S) * 1e6, strict=True)
     ]
     x = alt.X("level:N", title="level", sort=None, axis=alt.Axis(labelAngle=0))
     title = "cell less level (µS)"

@@ -66,10 +66,11 @@ def fit_device(measured: Measurement, name: str) -> DeviceFit:
     """
     start_s = min(float(cell.time_s[0]) for cell in measured.cells)
     cells, drift = _fit_with_drift(measured, start_s)
-    levels = tuple(_level(level, cells) for level in measured.levels)
+    states = fit_states(cells) if any(cell.fluctuates for cell in cells) else None
+    high_share = states.high_share if states else 0.5
+    levels = tuple(_level(level, cells, high_share) for level in measured.levels)
     _check_order(measured.file, levels)
     window = _window(levels)
-    states = fit_states(cells) if any(cell.fluctuates for cell in cells) else None
     spread = _spread_law(levels, window)
     amplitude = _amplitude_law(levels, window) if states else None
     rejected = rejected_residuals(cells)
@@ -83,7 +84,7 @@ def fit_device(measured: Measurement, name: str) -> DeviceFit:
         levels=levels,
         spacing=window.goodness,
         programming=LawFit(law=spread.law, goodness=spread.goodness),
-        programming_normal=normal_programming(cells, levels),
+        programming_normal=normal_programming(cells, levels, high_share),
         fluctuation=amplitude and LawFit(law=amplitude.law.value, goodness=amplitude.goodness),
         states=states,
         drift=drift,
@@ -126,15 +127,19 @@ def _fit_with_drift(measured: Measurement, start_s: float) -> tuple[list[CellFit
     return cells, drift
 
 
-def _level(level: int, cells: Sequence[CellFit]) -> LevelFit:
+def _level(level: int, cells: Sequence[CellFit], high_share: float) -> LevelFit:
+    """One level of a device whose cells all fluctuate, with the reads' mean and variance."""
     own = [cell for cell in cells if cell.reads.level == level]
-    count = len(own)
-    centre = np.array([cell.centre_S for cell in own])
-    blur = float(np.mean([cell.centre_error_S**2 for cell in own]))
-    total = float(centre.var(ddof=1))
+    count, lean = len(own), 2 * high_share - 1
+    average = np.array([cell.average_S(high_share) for cell in own])
+    # G and a come from the same reads: their errors are correlated by -lean.
+    blur = np.mean([cell.centre_error_S**2 - (lean * cell.amplitude_error_S) ** 2 for cell in own])
+    total = float(average.var(ddof=1))
     # Squares of amplitudes are what column variances are made of; their mean over all cells.
     square = np.array([cell.amplitude_S**2 - cell.amplitude_error_S**2 for cell in own])
     power = max(float(square.mean()), 0.0)
+    # Its mean is that of the averages less lean * sqrt(power); its scatter has the errors of both.
+    centre = average - lean * (power + square) / (2 * power**0.5) if power else average
     noise = float(np.median([cell.noise_S for cell in own]))
     moving = sum(cell.fluctuates for cell in own)
     # Amplitudes below the noise go unseen: cells without states may hide half its square.
@@ -145,8 +150,8 @@ def _level(level: int, cells: Sequence[CellFit]) -> LevelFit:
         cells=count,
         reads=sum(cell.reads.time_s.size for cell in own),
         mean_S=float(centre.mean()),
-        mean_error_S=(total / count) ** 0.5,
-        spread_S=max(total - blur, 0.0) ** 0.5,
+        mean_error_S=float(centre.std(ddof=1)) / count**0.5,
+        spread_S=max(total - float(blur), 0.0) ** 0.5,
         spread_error_S=(total / (2 * (count - 1))) ** 0.5,
         fluctuating_cells=moving,
         amplitude_S=power**0.5,

@@ -21,9 +21,9 @@ class LevelFit(Spec):
     level: int
     cells: int
     reads: int
-    mean_S: Siemens
+    mean_S: Siemens  # midway between the states of the device's cells, which all fluctuate
     mean_error_S: Siemens
-    spread_S: Siemens  # standard deviation over cells, measuring errors taken out
+    spread_S: Siemens  # of averages over time: standard deviation, measuring errors taken out
     spread_error_S: Siemens
     fluctuating_cells: int
     amplitude_S: Siemens  # root mean square over all cells of the level

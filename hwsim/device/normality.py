@@ -8,8 +8,13 @@ from hwsim.device.fit_report import LevelFit
 from hwsim.device.telegraph import CellFit
 
 
-def normal_programming(cells: Sequence[CellFit], levels: Sequence[LevelFit]) -> float:
+def normal_programming(
+    cells: Sequence[CellFit], levels: Sequence[LevelFit], high_share: float
+) -> float:
     """Kolmogorov-Smirnov: cells about their level's mean, in its standard deviations.
+
+    Args:
+        high_share: of time that fluctuating cells are high.
 
     Mean and deviation come from the same cells, so the chance is an upper bound.
     """
@@ -17,10 +22,11 @@ def normal_programming(cells: Sequence[CellFit], levels: Sequence[LevelFit]) -> 
 
     parts = []
     for level in levels:
-        centre = np.array([cell.centre_S for cell in cells if cell.reads.level == level.level])
-        deviation = centre.std(ddof=1)
+        own = [cell for cell in cells if cell.reads.level == level.level]
+        average = np.array([cell.average_S(high_share) for cell in own])
+        deviation = average.std(ddof=1)
         if deviation > 0:
-            parts.append((centre - centre.mean()) / deviation)
+            parts.append((average - average.mean()) / deviation)
     return float(kstest(np.concatenate(parts), "norm").pvalue) if parts else 1.0
 
 

@@ -51,6 +51,10 @@ class CellFit:
         """Whether two states were seen."""
         return self.amplitude_S > 0
 
+    def average_S(self, high_share: float) -> float:
+        """Mean over time at t0 of a cell that is high for `high_share` of it."""
+        return self.centre_S + self.amplitude_S * (2 * high_share - 1)
+
 
 def fit_cells(cells: Sequence[CellReads], start_s: float, drift: bool) -> list[CellFit]:
     """Fit every cell.

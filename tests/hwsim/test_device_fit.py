@@ -205,6 +205,30 @@ def test_a_share_of_fluctuating_cells_gives_the_amplitude_of_the_same_variance()
     assert "of 120 cells fluctuate" in fluctuation.source
 
 
+@pytest.mark.parametrize("jump_S", [1.6e-6, -1.6e-6])
+def test_a_quarter_of_cells_with_rare_jumps_gives_reads_of_the_same_mean_and_spread(
+    jump_S: float,
+) -> None:
+    jumps = iter(jump_S * (np.arange(80) % 4 == 0))
+
+    def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
+        value = (2 + 8 * level) * 1e-6 + next(jumps) * (random.random(600) < 0.05)
+        return 1000 + np.arange(600.0), value + 0.01e-6 * random.normal(size=600)
+
+    cells = cells_of(make, 40)
+    device = fit_device(measured(cells), "x").report.device
+    assert device.fluctuation is not None
+    share, step = device.fluctuation.high_share, level_step(device, 1)
+    amplitude = fluctuation_amplitude(device, 1) * step
+    mean = level_conductance(device, 1) + amplitude * (2 * share - 1)
+    states = amplitude * 2 * (share * (1 - share)) ** 0.5
+    spread = np.hypot(programming_sigma(device, 1) * step, states)
+    for level in (0, 1):
+        reads = np.concatenate([cell.conductance_S for cell in cells if cell.level == level])
+        assert mean[level] == pytest.approx(reads.mean(), abs=0.01e-6)
+        assert spread[level] == pytest.approx(reads.std(), rel=0.05)
+
+
 def test_a_fitted_file_loads_and_says_where_it_comes_from(tmp_path: Path) -> None:
     device = fitted("telegraph", 0).report.device
     file = tmp_path / "fitted.yaml"
