@@ -145,7 +145,7 @@ def _trace(cells: Sequence[CellFit]) -> Panel:
 
 def _drift(fit: DeviceFit) -> Panel:
     """Conductance over that at t0, states taken out, averaged in bins of time; and the law."""
-    drift = fit.report.device.drift
+    drift = fit.report.drift if fit.report.drift and fit.report.drift.significant else None
     time_s = np.concatenate([cell.reads.time_s for cell in fit.cells])
     ratio = np.concatenate([_ratio(cell) for cell in fit.cells])
     weight = np.concatenate([_weight(cell) for cell in fit.cells])
@@ -174,6 +174,8 @@ def _drift(fit: DeviceFit) -> Panel:
     bars = alt.Chart(_rows(rows)).mark_rule(color=DATA).encode(x=x, y="low:Q", y2="high:Q")
     line = alt.Chart(_rows(curve)).mark_line(color=FIT).encode(x=x, y=y)
     title = f"Drift: nu = {nu:.4g}" if drift else "Drift: none seen"
+    if drift and not fit.report.device.drift:
+        title += ", not in the device file"
     return _panel(bars, data, line, title=title)
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.device.drift import SIGNIFICANT, pooled_drift
+from hwsim.device.drift import cells_differ, drift_note, falls, pooled_drift
 from hwsim.device.dwell import fit_states
 from hwsim.device.fit_report import DriftFit, FitReport, Goodness, LawFit, LevelFit, StateFit
 from hwsim.device.laws import (
@@ -116,15 +116,18 @@ def _short(value: float) -> float:
 
 
 def _fit_with_drift(measured: Measurement, start_s: float) -> tuple[list[CellFit], DriftFit | None]:
-    """Cells with the drift they have, if any can be seen."""
+    """Cells with the drift they have, if any can be seen: a trend left in would pass for states."""
     spans = np.array([cell.time_s[-1] / cell.time_s[0] for cell in measured.cells])
     if np.median(spans) < MIN_SPAN:
         return fit_cells(measured.cells, start_s, drift=False), None
     cells = fit_cells(measured.cells, start_s, drift=True)
     drift = pooled_drift(cells, start_s)
-    if not drift.significant:
-        cells = fit_cells(measured.cells, start_s, drift=False)
-    return cells, drift
+    if drift.significant:
+        return cells, drift
+    still = fit_cells(measured.cells, start_s, drift=False)
+    if cells_differ(cells, still, drift):
+        return cells, drift.replace(significant=True)
+    return still, drift
 
 
 def _level(level: int, cells: Sequence[CellFit], high_share: float) -> LevelFit:
@@ -254,7 +257,7 @@ def _fluctuation(
 
 
 def _drift(fit: DriftFit | None, origin: str) -> dict[str, object] | None:
-    if fit is None or not fit.significant:
+    if fit is None or not falls(fit):
         return None
     return {
         "nu_mean": _short(fit.nu_mean),
@@ -300,8 +303,8 @@ def _notes(
         )
     if drift is None:
         notes.append("times span less than a factor of two: drift was not looked for")
-    elif drift.nu_mean < -SIGNIFICANT * drift.nu_mean_error:
-        notes.append("conductance rises with time; the device file has no such law")
+    elif text := drift_note(drift):
+        notes.append(text)
     return notes
 
 

@@ -66,7 +66,8 @@ class DriftFit(Spec):
     nu_mean_error: Ratio
     nu_sigma: Ratio  # over cells, measuring errors taken out
     nu_sigma_error: Ratio
-    significant: bool
+    rising: int  # cells whose exponent lies three standard errors below zero
+    significant: bool  # in the mean, or clear in cells that differ: fluctuation is fitted beside it
     r2: Ratio  # share of the variance in time that drift explains, states taken out
 
 

@@ -42,6 +42,7 @@ class CellFit:
     amplitude_error_S: float
     noise_S: float  # standard deviation of what is left
     bic_gain: float  # of two states over one; -inf where two were not tried
+    evidence: float  # log-likelihood of the better model; ln(reads) / 2 off for each estimate more
     residual: FloatArray  # (T,) in standard deviations of the noise
     high: FloatArray  # (T,) probability of s = +1; 0.5 where one state is enough
     pairs: FloatArray  # (4, T - 1) as in `States`
@@ -76,6 +77,9 @@ def _fit_chunk(cells: Sequence[CellReads], start_s: float, drift: bool) -> list[
     one, one_likelihood = _one_state(batch, drift)
     two, states = _two_states(batch, one, one_likelihood, drift)
     gain = _bic_gain(batch, states, one_likelihood)
+    evidence = (
+        one_likelihood + (np.maximum(gain, 0.0) - drift * np.log(batch.weight.sum(axis=0))) / 2
+    )
     gain[(batch.weight.sum(axis=0) < MIN_READS) | (two.amplitude <= 0)] = -np.inf
     fluctuates = gain > BIC_MARGIN
     half = np.full_like(states.high, 0.5)
@@ -99,6 +103,7 @@ def _fit_chunk(cells: Sequence[CellReads], start_s: float, drift: bool) -> list[
                 amplitude_error_S=float(errors[c, 1] * scale[c]),
                 noise_S=float(best.sigma[c] * scale[c]),
                 bic_gain=float(gain[c]),
+                evidence=float(evidence[c]),
                 residual=residual[:size, c],
                 high=high[:size, c],
                 pairs=states.pairs[:, : size - 1, c],

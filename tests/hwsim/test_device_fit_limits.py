@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hwsim.device.drift import pooled_drift
 from hwsim.device.fit import fit_device
+from hwsim.device.fit_report import FitReport
 from hwsim.device.fluctuation import fluctuation_amplitude, level_step
 from hwsim.device.reads import CellReads
 from hwsim.device.spec import AmplitudeLaw
+from hwsim.device.synthetic import synthetic_reads
 from hwsim.device.telegraph import fit_cells
 from hwsim.errors import DataError, SpecError
-from tests.reference.reads import cells_of, jumping, measured
+from tests.reference.reads import NOISE_S, SLOW, built, cells_of, jumping, measured
 
 Array = NDArray[np.float64]
 
@@ -128,6 +131,59 @@ def test_conductance_must_rise_with_the_level() -> None:
 
     with pytest.raises(DataError, match=r"^reads.csv: expected conductance to rise with the level"):
         fit_device(measured(cells_of(make, 5)), "x")
+
+
+def drifting(exponents: Array) -> FitReport:
+    """The fit of cells that drift with these exponents, in turn at two levels."""
+    each = iter(exponents)
+
+    def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
+        times = 1 + np.arange(100.0)
+        start_S = (1 + 9 * level) * 1e-6
+        return times, start_S * times ** -next(each) + 1e-9 * random.normal(size=100)
+
+    return fit_device(measured(cells_of(make, exponents.size // 2)), "x").report
+
+
+@pytest.mark.parametrize(
+    ("exponents", "words"),
+    [
+        (np.full(10, -0.05), "rises with time (nu = -0.05 in the mean, spread 0 "),
+        (
+            np.tile([0.1, -0.1, 0.05, -0.04], 5),
+            "cells drift either way (nu = 0.00",
+        ),
+    ],
+)
+def test_drift_that_the_device_file_has_no_law_for_is_noted_and_not_taken_for_states(
+    exponents: Array, words: str
+) -> None:
+    report = drifting(exponents)
+    assert report.drift is not None
+    assert report.drift.significant
+    assert report.drift.rising == (exponents < 0).sum()
+    assert any(words in note and "no such law" in note for note in report.notes)
+    assert report.device.drift is None
+    assert report.states is None
+    for level, expected_S in zip(report.levels, (1e-6, 10e-6), strict=True):
+        assert level.mean_S == pytest.approx(expected_S, rel=1e-3)
+        assert level.spread_S < 1e-3 * expected_S
+
+
+def test_drift_of_some_cells_the_other_way_is_noted_beside_the_law() -> None:
+    report = drifting(np.tile([0.1, 0.2, 0.1, 0.05, -0.03], 8))
+    assert report.device.drift is not None
+    assert any("either way" in note and "8 of 40 rise" in note for note in report.notes)
+
+
+def test_slow_states_are_not_taken_for_cells_that_drift_differently() -> None:
+    truth = built(SLOW, drift=False)
+    cells = synthetic_reads(truth, 2, 16, 1.0 + np.arange(60), NOISE_S, 0)
+    with_drift = fit_cells(cells, 1.0, drift=True)
+    report = fit_device(measured(cells), "x").report
+    assert pooled_drift(with_drift, 1.0).rising > 0  # some steps look like it
+    assert report.drift is not None
+    assert not report.drift.significant
 
 
 def test_a_drift_that_no_device_file_can_state_is_one_line() -> None:
