@@ -192,7 +192,8 @@ def _assumptions(done: Optimized) -> list[Assumption]:
             source="codesign.optimize",
         ),
         Assumption(
-            text=f"Pulses on word lines and cells are counted on the first {DRIVE_IMAGES} of them.",
+            text="Pulses on word lines and cells are counted on the first "
+            f"{min(DRIVE_IMAGES, done.tuning)} images that chose the design.",
             source="optim.price",
         ),
         Assumption(
