@@ -133,14 +133,19 @@ def test_conductance_must_rise_with_the_level() -> None:
         fit_device(measured(cells_of(make, 5)), "x")
 
 
-def drifting(exponents: Array) -> FitReport:
-    """The fit of cells that drift with these exponents, in turn at two levels."""
+def drifting(exponents: Array, noise: float = 0.0) -> FitReport:
+    """The fit of cells that drift with these exponents, in turn at two levels.
+
+    Args:
+        noise: of a read, against the level; 1 nS comes on top.
+    """
     each = iter(exponents)
 
     def make(random: np.random.Generator, level: int) -> tuple[Array, Array]:
         times = 1 + np.arange(100.0)
         start_S = (1 + 9 * level) * 1e-6
-        return times, start_S * times ** -next(each) + 1e-9 * random.normal(size=100)
+        spread_S = 1e-9 + noise * start_S
+        return times, start_S * times ** -next(each) + spread_S * random.normal(size=100)
 
     return fit_device(measured(cells_of(make, exponents.size // 2)), "x").report
 
@@ -168,6 +173,16 @@ def test_drift_that_the_device_file_has_no_law_for_is_noted_and_not_taken_for_st
     for level, expected_S in zip(report.levels, (1e-6, 10e-6), strict=True):
         assert level.mean_S == pytest.approx(expected_S, rel=1e-3)
         assert level.spread_S < 1e-3 * expected_S
+
+
+def test_a_faint_rise_of_all_cells_is_noted_as_well() -> None:
+    """A small part of what a cell's reads vary by, but alike in all cells."""
+    report = drifting(np.full(40, -0.01), noise=0.02)
+    assert report.drift is not None
+    assert report.drift.r2 < 0.5
+    assert report.drift.significant
+    assert any("rises with time" in note for note in report.notes)
+    assert report.device.drift is None
 
 
 def test_drift_of_some_cells_the_other_way_is_noted_beside_the_law() -> None:
