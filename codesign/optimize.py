@@ -1,5 +1,6 @@
 """From files to a certified design: what `hwsim optimize` does, as a function."""
 
+import logging
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ from optim.tables import TableMaker, Tables
 from optim.target import Population, Target
 from optim.uniform import Uniform
 
+_log = logging.getLogger(__name__)
 #: Tuning images, where the user asks for no number: this many, at most this part of all.
 TUNING_IMAGES, TUNING_PART = 1000, 0.2
 #: A whole design is run on as many devices as show about this many images.
@@ -146,6 +148,12 @@ def optimize(asked: Optimization, progress: Progress = silent) -> Optimized:
         lasting=problem.lasting,
         seed=asked.seed,
     )
+    if not target.certifiable:
+        _log.warning(
+            "hwsim: %d testing images would not certify even a design without any disturbance; "
+            "more images, all drawn from them (population test-set) or a less strict target would",
+            len(target.reference),
+        )
     with (
         tempfile.TemporaryDirectory() as folder,
         place_of(problem, asked.workers, asked.scheduler) as place,

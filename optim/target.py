@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.errors import DataError
-from optim.certify import SequentialTest
+from optim.certify import SequentialTest, Verdict
 from optim.race import clearly_above
 
 #: Devices that a certificate programs at most, where they differ; images otherwise.
@@ -95,6 +95,13 @@ class Target:
     def test(self, error: float) -> SequentialTest:
         """A test without observations."""
         return SequentialTest(self.threshold, error)
+
+    @property
+    def certifiable(self) -> bool:
+        """Whether the testing images could certify a design right just where the reference is."""
+        shares = [self.observations(self.reference[i].mean(axis=1), i) for i in self.blocks]
+        seen = self.test(self.error / 2).after(np.concatenate(shares).tolist())
+        return seen.verdict is Verdict.REACHED
 
     def observations(
         self, right: NDArray[np.float64], images: NDArray[np.int64]

@@ -56,6 +56,7 @@ LEDGERS = {"pulse": 4, "serial": 1}
 #: Techniques and bits per cell of what is trained; None: the preset's.
 TRAININGS: dict[str, tuple[str, int | None]] = {
     "A": ("A", None),
+    "A, one-bit cells": ("A", 1),
     "A+B": ("AB", None),
     "A+B, one-bit cells": ("AB", 1),
     "A+B+C": ("ABC", None),

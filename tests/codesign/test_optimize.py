@@ -179,7 +179,10 @@ def test_a_chip_that_no_setting_for_all_layers_fits_is_refused_in_one_line(
 
 
 def test_too_few_images_end_with_status_1_and_an_interval(
-    network: Path, grid: Path, capsys: pytest.CaptureFixture[str]
+    network: Path,
+    grid: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """20 images cannot show a loss below 10 % at this error: 0.9^20 = 0.12."""
     call = ["--samples", 170, "--population", "images", "--max-drop", 0.1]
@@ -187,6 +190,7 @@ def test_too_few_images_end_with_status_1_and_an_interval(
     assert "Not certain: a loss of at most 0.1 against the float network, found" in (
         capsys.readouterr().out
     )
+    assert "hwsim: 20 testing images would not certify even a design without" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,16 @@ def test_a_loss_just_allowed_is_the_threshold():
     assert target(drop=None, accuracy=0.9).threshold == 0.9
 
 
+def test_what_no_design_could_be_certified_for_is_known_before():
+    """Ruling out a loss of d takes about ln(1 / error) / d images, however good the design."""
+    assert not target(500, drop=0.01).certifiable
+    assert target(500, drop=0.01, population=Population.TEST_SET).certifiable
+    assert target(500, drop=0.02).certifiable
+    assert target(500, drop=None, accuracy=0.9).certifiable
+    for accuracy in (0.94, 0.96):  # nearly what the reference has, and more
+        assert not target(500, drop=None, accuracy=accuracy).certifiable
+
+
 @pytest.mark.parametrize("lasting", [False, True])
 @pytest.mark.parametrize("population", Population)
 def test_a_loss_just_too_large_is_certified_at_most_as_often_as_stated(lasting, population):
