@@ -8,9 +8,11 @@ network is run in exact integers; blocks and phases are those of its plan.
 """
 
 import argparse
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +45,7 @@ class Watched:
     phases: Digits
     seen: int = 0
     idle: int = 0
+    lock: Any = field(default_factory=threading.Lock)
 
     @property
     def copies(self) -> int:
@@ -52,8 +55,10 @@ class Watched:
         blocks = range(0, codes.shape[2], self.layer.inputs_per_array)
         for digit in digits(codes, self.phases):
             driven = np.add.reduceat(digit != 0, list(blocks), axis=2)
-            self.seen += driven.size
-            self.idle += int((driven == 0).sum())
+            idle = int((driven == 0).sum())
+            with self.lock:
+                self.seen += driven.size
+                self.idle += idle
         return self.exact(codes, first_vector)
 
 

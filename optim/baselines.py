@@ -52,15 +52,18 @@ class Method:
     scales: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def design(self, factor: float) -> Design:
-        """Its design with `factor` times the energy in every layer's cells, within what is made.
+        """Its design with `factor` times rho in every layer, within what is made.
 
-        Where laws do not hold in parts of a window, all of it is in use.
+        Energy of the cells is in proportion at whole numbers of copies; between them a part of
+        the window is in use, and it takes up to sqrt(copies / rho) times as much.  Where laws do
+        not hold in parts of a window, all of it is in use.
         """
         shares = {
             name: min(max(rho * factor, LEAST_RHO), COPIES[-1]) for name, rho in self.rho.items()
         }
         windows = has_windows(self.arch.device)
-        return design_of(shares, self.base, windows=windows, scales=self.scales)
+        scales = self.scales if windows else {}
+        return design_of(shares, self.base, windows=windows, scales=scales)
 
 
 def one_for_all(network: QuantizedNetwork) -> dict[str, float]:

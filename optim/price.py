@@ -65,8 +65,9 @@ class Price:
 class Pricing:
     """Prices of designs of a problem.
 
-    A design that names no tiles is given as many clusters as take the least energy: replicas of
-    the layers that others wait for shorten the time over which the whole chip leaks.
+    A design that names no tiles is given about as many clusters as take the least energy, sought
+    in steps: replicas of the layers that others wait for shorten the time over which the whole
+    chip leaks.
     """
 
     problem: Problem
@@ -85,14 +86,14 @@ class Pricing:
             return best
         chip, fewest, failures = self.problem.arch.chip, best.plan.clusters, 0
         step = math.ceil(CLUSTER_STEP * fewest)
-        clusters = fewest + step
-        while failures < 2 and clusters <= (chip.max_clusters or math.inf):
+        clusters, limit = fewest, chip.max_clusters or math.inf
+        while failures < 2 and clusters < limit:
+            clusters = int(min(clusters + step, limit))
             larger = self._placed(design.replace(tiles=clusters * chip.tiles_per_cluster))
             if larger.energy_J < (1 - WORTH) * best.energy_J:
                 best, failures = larger, 0
             else:
                 failures += 1
-            clusters += step
         return best
 
     def _placed(self, design: Design) -> Price:

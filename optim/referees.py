@@ -74,6 +74,7 @@ def greedy(judge: Judge, grid: Grid, images: int) -> Candidate | None:
         return known[name, setting]
 
     refused: set[tuple[str, Knobs]] = set()
+    best.sees(Design(layers=knobs))
     while not best.spent:
         own = judge.pricing.price(Design(layers=knobs)).energy_J
         ratios = []

@@ -112,8 +112,10 @@ class Judge:
         design = design.windowed(self.evaluator.problem.windows)
         outcome = self.evaluator.design(design, enough)
         whole = outcome.right.shape[1] == len(self.target.tuning)
-        accepted = whole and outcome.share >= self.target.tuning_share
-        return Candidate(design, outcome, self.pricing.price(design), accepted, added)
+        price, limit = self.pricing.price(design), self.evaluator.problem.max_tiles
+        fits = limit is None or price.tiles <= limit
+        accepted = whole and fits and outcome.share >= self.target.tuning_share
+        return Candidate(design, outcome, price, accepted, added)
 
     def find(self, proposer: Proposer) -> Found:
         """The cheapest certified design, else the closest one."""

@@ -29,4 +29,6 @@ def _balanced(network: QuantizedNetwork, layer: LayerPlan, arch: Arch) -> tuple[
     levels = encode(weights.reshape(-1, weights.shape[2]), geometry)
     mean = np.maximum(levels.mean(axis=(0, 2, 3)), 1 / levels.size)
     parts = np.cbrt(4.0 ** np.array(geometry.slices.shifts) / mean)
-    return tuple((parts / parts.max()).tolist())
+    used = levels.any(axis=(0, 2, 3))  # a slice without levels is no measure for the others
+    widest = parts[used].max(initial=parts.min())
+    return tuple(np.minimum(parts / widest, 1.0).tolist())

@@ -23,7 +23,7 @@ from typing import Annotated, Any
 import numpy as np
 import yaml
 from fronts import Point, figure, report, write
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from codesign.flow import Case, prepare, right_in_float
 from codesign.interval import accuracy_interval
@@ -97,12 +97,23 @@ class Experiment(Spec):
     strengths: tuple[str, ...] = ("emt-strong",)
     states: tuple[str, ...] = ("independent",)
     #: Voltages of every method; networks are trained at the last one.
-    read_voltages_V: tuple[Volt, ...] = (0.2, 0.1)
+    read_voltages_V: Annotated[tuple[Volt, ...], Field(min_length=1)] = (0.2, 0.1)
     #: On the energy of a method's cells, tried in this order.
-    factors: tuple[Ratio, ...] = (8, 5.6, 4, 2.8, 2, 1.4, 1, 0.7, 0.5, 0.35, 0.25)
+    factors: Annotated[tuple[Ratio, ...], Field(min_length=1)] = (
+        *(8, 5.6, 4, 2.8, 2, 1.4, 1, 0.7, 0.5, 0.35, 0.25),
+    )
     samples: Annotated[int, Field(ge=1)] = 1000
     devices: Annotated[int, Field(ge=1)] = 1
     drop: Annotated[Ratio, Field(ge=0)] = 0.01
+
+    @field_validator("trainings", "optimised")
+    @classmethod
+    def _known(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = TRAININGS if info.field_name == "trainings" else TRAININGS | CLEAN
+        for name in names:
+            if name not in known:
+                raise ValueError(f"expected some of {'; '.join(known)}, found {name!r}")
+        return names
 
 
 @dataclass(frozen=True)
@@ -140,7 +151,7 @@ class Bench:
     states: str
 
     def hardware(self, volt: float, cell_bits: int | None = None, *, own: bool = True) -> Path:
-        """An architecture file; the chain's dwell times are 8 phases.
+        """An architecture file; the chain's dwell times are 8 phases of a read bit by bit.
 
         Args:
             own: with what the experiment changes, to be read on; without, to be trained for.
@@ -269,7 +280,10 @@ class Bench:
                 yield Contender(ledger, name, method)
 
     def optimised(self, name: str, wanted: float) -> Iterator[Point]:
-        """A network with knobs chosen by `hwsim optimize`: for every layer, and alike for all."""
+        """A network with knobs chosen by `hwsim optimize`: for every layer, and alike for all.
+
+        Accuracies are of the images that did not choose them.
+        """
         letters, cell_bits = (TRAININGS | CLEAN)[name]
         _, trained = self.trained(letters, cell_bits)
         folder = self.places(letters, cell_bits)[1]

@@ -137,3 +137,10 @@ def test_a_wrong_key_is_named(folder: Path) -> None:
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "epoch" in done.stderr
+
+
+def test_a_wrong_method_is_named_before_anything_is_trained(folder: Path) -> None:
+    done = experiment(folder, "--trainings", "A+B+C one-bit")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "found 'A+B+C one-bit'" in done.stderr

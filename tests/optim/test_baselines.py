@@ -1,5 +1,6 @@
 """What training is compared with."""
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -115,6 +116,8 @@ def test_a_law_by_level_has_no_windows(digits):
     assert method.design(0.5) == method.design(1.0)
     assert cells_J(Pricing(problem(digits, arch)), method.design(0.5)) > 0
     assert method.design(2.0) != method.design(1.0)
+    sliced = replace(method, scales=dict.fromkeys(method.rho, (0.5, 1.0)))
+    assert sliced.design(1.0) == method.design(1.0)
 
 
 def test_a_shift_of_the_mean_is_compensated(digits):

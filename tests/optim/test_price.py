@@ -82,3 +82,19 @@ def test_no_clusters_are_added_that_the_chip_does_not_have(convolutions):
     small = arch.replace(chip=arch.chip.replace(max_clusters=fewest))
     price = Pricing(replace(convolutions, arch=small)).price(Design())
     assert (price.plan.clusters, price.budget) == (fewest, None)
+
+
+def test_all_clusters_that_the_chip_has_are_tried(convolutions):
+    """Also where the next step would be beyond them."""
+    chip = convolutions.arch.chip.replace(tiles_per_group=1)
+    problem = replace(convolutions, arch=convolutions.arch.replace(chip=chip))
+    fewest = plan(problem.shapes, problem.arch).clusters
+    assert fewest > 4  # steps of a quarter: of two and more
+    own, *others = (
+        Pricing(problem).price(Design(tiles=clusters * chip.tiles_per_cluster))
+        for clusters in (fewest, fewest + 1)
+    )
+    small = problem.arch.replace(chip=chip.replace(max_clusters=fewest + 1))
+    found = Pricing(replace(problem, arch=small)).price(Design())
+    assert others[0].energy_J < 0.98 * own.energy_J
+    assert found.energy_J == others[0].energy_J

@@ -174,6 +174,26 @@ def test_ours_costs_no_more_than_greedy_or_repetitions_alone(judge_of, maker, ta
     assert ours.price.energy_J <= repeated.price.energy_J
 
 
+def test_greedy_has_the_safest_design_where_no_step_from_it_is_accepted(judge_of, maker):
+    only_best = maker.grid.model_copy(
+        update={"read_voltages_V": (0.4,), "redundancies": (4,), "dac_bits": (1,)}
+    )
+    hard = only_best.model_copy(update={"adc_bits": (1, 8)})
+    found = greedy(judge_of(DROP), hard, 20 * TUNING)
+    assert found.accepted
+    assert {knobs.adc_bits for knobs in found.design.layers.values()} == {8}
+
+
+def test_a_design_that_the_chip_does_not_hold_is_not_accepted(judge_of):
+    judge, design = judge_of(DROP), Design(default=Knobs(redundancy=4))
+    problem = judge.evaluator.problem
+    chip = problem.arch.chip.replace(tiles_per_group=1, groups_per_cluster=1, max_clusters=1)
+    small = replace(problem, arch=problem.arch.replace(chip=chip))
+    limited = replace(judge, evaluator=replace(judge.evaluator, problem=small))
+    assert judge.candidate(design).accepted
+    assert not limited.candidate(design).accepted
+
+
 PROGRAM = """
 import sys
 from pathlib import Path

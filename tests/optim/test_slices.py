@@ -1,5 +1,6 @@
 """Windows by slice: the closed form against a solver, and what it saves."""
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -49,6 +50,19 @@ def test_no_windows_of_equal_noise_take_less_energy(digits):
 
         best = minimize(energy, np.zeros(3), tol=1e-12).x
         np.testing.assert_allclose(scales, np.exp(best - best.max()), rtol=1e-4)
+
+
+def test_a_slice_without_levels_does_not_narrow_the_others(digits):
+    """Even weights: nothing is stored in the least significant slice."""
+    network, _ = digits
+    name, layer = next(iter(network.layers.items()))
+    even = replace(layer, weight=np.sign(layer.weight) * (np.abs(layer.weight) // 2 * 2))
+    changed = replace(network, layers={**network.layers, name: even})
+    found = balanced_scales(changed, plan(layer_shapes(changed), ARCH), ARCH)[name]
+    mean = levels(changed, name)
+    assert mean[0] == 0
+    parts = np.cbrt(4.0 ** np.arange(1, 3) / mean[1:])
+    np.testing.assert_allclose(found, (1.0, *(parts / parts.max())))
 
 
 def test_windows_by_slice_save_a_quarter_of_the_levels_energy_at_equal_noise(digits):
