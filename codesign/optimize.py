@@ -150,8 +150,8 @@ def optimize(asked: Optimization, progress: Progress = silent) -> Optimized:
     )
     if not target.certifiable:
         _log.warning(
-            "hwsim: %d testing images would not certify even a design without any disturbance; "
-            "more images, all drawn from them (population test-set) or a less strict target would",
+            "hwsim: %d testing images would not certify even the undisturbed network; "
+            "try a less strict target, more images or the population test-set",
             len(target.reference),
         )
     with (

@@ -138,7 +138,7 @@ class Judge:
     def _certificate(self, candidate: Candidate, attempt: int) -> SequentialTest:
         """Testing images on fresh devices, until the answer is certain or will not come."""
         target = self.target
-        test = target.test(target.error / max(2, 4 ** (attempt - 1)))
+        test = target.test(target.error_of(attempt))
         for number, images in enumerate(target.blocks):
             self.progress("certificate", number, len(target.blocks))
             right = self.evaluator.rights(candidate.design, len(test.observations), images)

@@ -96,11 +96,15 @@ class Target:
         """A test without observations."""
         return SequentialTest(self.threshold, error)
 
+    def error_of(self, attempt: int) -> float:
+        """An attempt's part of the error; why: `optim.search`."""
+        return self.error / max(2.0, 4.0 ** (attempt - 1))
+
     @property
     def certifiable(self) -> bool:
         """Whether the testing images could certify a design right just where the reference is."""
         shares = [self.observations(self.reference[i].mean(axis=1), i) for i in self.blocks]
-        seen = self.test(self.error / 2).after(np.concatenate(shares).tolist())
+        seen = self.test(self.error_of(1)).after(np.concatenate(shares).tolist())
         return seen.verdict is Verdict.REACHED
 
     def observations(

@@ -8,6 +8,7 @@ from hwsim.spec import Spec
 from hwsim.tile.spec import Knobs
 from hwsim.units import Ratio, Volt
 
+NON_EMPTY = Field(min_length=1)
 #: Techniques and bits per cell of what is trained; None: the preset's.
 TRAININGS: dict[str, tuple[str, int | None]] = {
     "A": ("A", None),
@@ -43,12 +44,12 @@ class Experiment(Spec):
     knobs: Knobs = Knobs()
     #: Whether what is trained with C is read bit by bit in either ledger.
     serial: bool = True
-    strengths: tuple[str, ...] = ("emt-strong",)
-    states: tuple[str, ...] = ("independent",)
+    strengths: Annotated[tuple[str, ...], NON_EMPTY] = ("emt-strong",)
+    states: Annotated[tuple[str, ...], NON_EMPTY] = ("independent",)
     #: Voltages of every method; networks are trained at the last one.
-    read_voltages_V: Annotated[tuple[Volt, ...], Field(min_length=1)] = (0.2, 0.1)
+    read_voltages_V: Annotated[tuple[Volt, ...], NON_EMPTY] = (0.2, 0.1)
     #: On the energy of a method's cells, tried in this order.
-    factors: Annotated[tuple[Ratio, ...], Field(min_length=1)] = (
+    factors: Annotated[tuple[Ratio, ...], NON_EMPTY] = (
         *(8, 5.6, 4, 2.8, 2, 1.4, 1, 0.7, 0.5, 0.35, 0.25),
     )
     samples: Annotated[int, Field(ge=1)] = 1000

@@ -190,7 +190,7 @@ def test_too_few_images_end_with_status_1_and_an_interval(
     assert "Not certain: a loss of at most 0.1 against the float network, found" in (
         capsys.readouterr().out
     )
-    assert "hwsim: 20 testing images would not certify even a design without" in caplog.text
+    assert "hwsim: 20 testing images would not certify even the undisturbed" in caplog.text
 
 
 @pytest.mark.parametrize(
